@@ -1,0 +1,62 @@
+namespace Orafo.Contracts;
+
+/// <summary>Event. A customer's order was stored by the intake.</summary>
+/// <remarks>From: Ordering. To: the order saga. At least once; <see cref="OrderId"/> names the order everywhere.</remarks>
+public sealed record OrderSubmitted
+{
+    public required Guid OrderId { get; init; }
+    public required string CustomerNumber { get; init; }
+    public required DateTimeOffset SubmittedAt { get; init; }
+
+    /// <summary>Never empty: the intake answers 400 to an order without lines.</summary>
+    public required IReadOnlyList<OrderLine> Lines { get; init; }
+
+    public string? CouponCode { get; init; }
+}
+
+/// <summary>Event. The order went all the way: invoiced, printed and handed over.</summary>
+/// <remarks>From: the order saga. To: whoever listens.</remarks>
+[ReceiverOptional]
+public sealed record OrderCompleted
+{
+    public required Guid OrderId { get; init; }
+    public required string InvoiceNumber { get; init; }
+    public required Money Total { get; init; }
+    public required DateTimeOffset CompletedAt { get; init; }
+}
+
+/// <summary>Event. The order cannot be taken; nothing was invoiced or handed over.</summary>
+/// <remarks>From: the order saga. To: whoever listens.</remarks>
+[ReceiverOptional]
+public sealed record OrderRejected
+{
+    public required Guid OrderId { get; init; }
+    public required IReadOnlyList<RejectionReason> Reasons { get; init; }
+    public required DateTimeOffset RejectedAt { get; init; }
+}
+
+/// <summary>Command. Go on with a suspended order: its step is asked for again.</summary>
+/// <remarks>From: an operator, through Ordering. To: the order saga.</remarks>
+public sealed record ResumeOrder
+{
+    public required Guid OrderId { get; init; }
+}
+
+/// <summary>Command. Undo what was done for the order and end it.</summary>
+/// <remarks>From: a client or an operator, through Ordering. To: the order saga.</remarks>
+public sealed record CancelOrder
+{
+    public required Guid OrderId { get; init; }
+
+    public required string Reason { get; init; }
+}
+
+/// <summary>Event. Everything that was done for the order is undone.</summary>
+/// <remarks>From: the order saga. To: whoever listens.</remarks>
+[ReceiverOptional]
+public sealed record OrderCancelled
+{
+    public required Guid OrderId { get; init; }
+    public required string Reason { get; init; }
+    public required DateTimeOffset CancelledAt { get; init; }
+}
