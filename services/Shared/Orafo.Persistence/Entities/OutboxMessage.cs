@@ -1,0 +1,53 @@
+namespace MassTransit.EntityFrameworkCoreIntegration;
+
+/// <summary>A message that was published or sent in a transaction and that the broker has not confirmed yet.</summary>
+/// <remarks>The broker's confirm deletes the row. What is left in the table is what has not left the house.</remarks>
+public class OutboxMessage
+{
+    /// <summary>Rises within a transaction: the order in which its messages leave.</summary>
+    public long SequenceNumber { get; set; }
+
+    /// <summary>The transaction that wrote the message.</summary>
+    public Guid OutboxId { get; set; }
+
+    /// <summary>Set on the first message still here of its transaction. Who locks it owns the whole transaction.</summary>
+    public bool IsFirst { get; set; }
+
+    /// <summary>UTC, by the database's clock: not sent before. Counts on the first message of a transaction.</summary>
+    public DateTime Due { get; set; }
+
+    /// <summary>How often the broker refused or returned it.</summary>
+    public int Attempts { get; set; }
+
+    /// <summary>Why it is still here.</summary>
+    public string? LastError { get; set; }
+
+    public Guid MessageId { get; set; }
+    public Guid? ConversationId { get; set; }
+    public Guid? CorrelationId { get; set; }
+    public Guid? InitiatorId { get; set; }
+    public Guid? RequestId { get; set; }
+    public string? SourceAddress { get; set; }
+    public required string DestinationAddress { get; set; }
+    public string? ResponseAddress { get; set; }
+    public string? FaultAddress { get; set; }
+
+    /// <summary>UTC.</summary>
+    public DateTime SentTime { get; set; }
+
+    /// <summary>UTC. After it nobody wants the message.</summary>
+    public DateTime? ExpirationTime { get; set; }
+
+    /// <summary>Message headers as JSON; the trace context is among them.</summary>
+    public string? Headers { get; set; }
+
+    /// <summary>What only the transport understands (routing key …), as JSON.</summary>
+    public string? Properties { get; set; }
+
+    public required string ContentType { get; set; }
+
+    /// <summary>The message's type and its supertypes as URNs, separated by semicolons.</summary>
+    public required string MessageType { get; set; }
+
+    public required string Body { get; set; }
+}

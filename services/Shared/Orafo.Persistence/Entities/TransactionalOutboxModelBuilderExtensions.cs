@@ -1,0 +1,65 @@
+using MassTransit.EntityFrameworkCoreIntegration;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace MassTransit;
+
+/// <summary>Puts the inbox and the outbox into a DbContext's model. Names are written out: the relay's SQL uses them.</summary>
+public static class TransactionalOutboxModelBuilderExtensions
+{
+    /// <summary>Table <c>inbox_state</c>.</summary>
+    public static void AddInboxStateEntity(this ModelBuilder modelBuilder, Action<EntityTypeBuilder<InboxState>>? callback = null)
+    {
+        var inbox = modelBuilder.Entity<InboxState>();
+        inbox.ToTable("inbox_state");
+        inbox.HasKey(x => new { x.MessageId, x.ConsumerId }).HasName("pk_inbox_state");
+        inbox.Property(x => x.MessageId).HasColumnName("message_id");
+        inbox.Property(x => x.ConsumerId).HasColumnName("consumer_id");
+        inbox.Property(x => x.Consumed).HasColumnName("consumed").HasDefaultValueSql("now()");
+        inbox.HasIndex(x => x.Consumed).HasDatabaseName("ix_inbox_state_consumed");
+        callback?.Invoke(inbox);
+    }
+
+    /// <summary>Table <c>outbox_message</c>.</summary>
+    public static void AddOutboxMessageEntity(this ModelBuilder modelBuilder, Action<EntityTypeBuilder<OutboxMessage>>? callback = null)
+    {
+        var outbox = modelBuilder.Entity<OutboxMessage>();
+        outbox.ToTable("outbox_message");
+        outbox.HasKey(x => x.SequenceNumber).HasName("pk_outbox_message");
+        outbox.Property(x => x.SequenceNumber).HasColumnName("sequence_number").UseIdentityAlwaysColumn();
+        outbox.Property(x => x.OutboxId).HasColumnName("outbox_id");
+        outbox.Property(x => x.IsFirst).HasColumnName("is_first");
+        outbox.Property(x => x.Due).HasColumnName("due").HasDefaultValueSql("now()");
+        outbox.Property(x => x.Attempts).HasColumnName("attempts");
+        outbox.Property(x => x.LastError).HasColumnName("last_error");
+        outbox.Property(x => x.MessageId).HasColumnName("message_id");
+        outbox.Property(x => x.ConversationId).HasColumnName("conversation_id");
+        outbox.Property(x => x.CorrelationId).HasColumnName("correlation_id");
+        outbox.Property(x => x.InitiatorId).HasColumnName("initiator_id");
+        outbox.Property(x => x.RequestId).HasColumnName("request_id");
+        outbox.Property(x => x.SourceAddress).HasColumnName("source_address");
+        outbox.Property(x => x.DestinationAddress).HasColumnName("destination_address");
+        outbox.Property(x => x.ResponseAddress).HasColumnName("response_address");
+        outbox.Property(x => x.FaultAddress).HasColumnName("fault_address");
+        outbox.Property(x => x.SentTime).HasColumnName("sent_time");
+        outbox.Property(x => x.ExpirationTime).HasColumnName("expiration_time");
+        outbox.Property(x => x.Headers).HasColumnName("headers");
+        outbox.Property(x => x.Properties).HasColumnName("properties");
+        outbox.Property(x => x.ContentType).HasColumnName("content_type");
+        outbox.Property(x => x.MessageType).HasColumnName("message_type");
+        outbox.Property(x => x.Body).HasColumnName("body");
+        outbox.HasIndex(x => x.Due).HasFilter("is_first").HasDatabaseName("ix_outbox_message_due");
+        outbox.HasIndex(x => new { x.OutboxId, x.SequenceNumber }).HasDatabaseName("ix_outbox_message_outbox");
+        callback?.Invoke(outbox);
+    }
+
+    /// <summary>Accepted for code written for MassTransit.EntityFrameworkCore; nothing here needs a table of outboxes.</summary>
+    public static void AddOutboxStateEntity(this ModelBuilder modelBuilder) => ArgumentNullException.ThrowIfNull(modelBuilder);
+
+    /// <summary>Inbox and outbox in one call.</summary>
+    public static void AddTransactionalOutboxEntities(this ModelBuilder modelBuilder)
+    {
+        modelBuilder.AddInboxStateEntity();
+        modelBuilder.AddOutboxMessageEntity();
+    }
+}
