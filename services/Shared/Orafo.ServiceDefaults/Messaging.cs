@@ -1,6 +1,10 @@
 using MassTransit;
+using MassTransit.Configuration;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Orafo.Contracts;
 
 namespace Orafo.ServiceDefaults;
 
@@ -9,10 +13,54 @@ public static class MessagingExtensions
 {
     /// <summary>Connects the service to the broker (connection string <c>Broker</c>, an amqp URI with user, password and virtual host).</summary>
     /// <param name="builder">The service.</param>
-    /// <param name="consumers">What the service hears: its consumers and sagas, each with its definition.</param>
+    /// <param name="consumers">
+    /// What the service hears: its consumers and sagas, each with a definition that names its queue. Nothing else is needed for
+    /// a quorum queue, an inbox, an outbox and retries: every endpoint has them.
+    /// </param>
     public static WebApplicationBuilder AddMessaging<TDbContext>(this WebApplicationBuilder builder, Action<IBusRegistrationConfigurator> consumers)
         where TDbContext : DbContext
     {
+        var broker = new Uri(builder.RequiredConnectionString("Broker"));
+        var name = builder.Environment.ApplicationName;
+
+        builder.Services.AddMassTransit(bus =>
+        {
+            bus.DisableUsageTelemetry();
+            // A service whose broker is away still takes what does not need it, so it is degraded, not unhealthy.
+            bus.ConfigureHealthCheckOptions(health => health.MinimalFailureStatus = HealthStatus.Degraded);
+            bus.AddEntityFrameworkOutbox<TDbContext>(outbox => outbox.UsePostgres().UseBusOutbox());
+            consumers(bus);
+            bus.AddConfigureEndpointsCallback((context, _, endpoint) =>
+            {
+                if (endpoint is IRabbitMqReceiveEndpointConfigurator queue)
+                    queue.SetQuorumQueue();
+                endpoint.UseReliableDelivery<TDbContext>(context);
+            });
+            bus.UsingRabbitMq((context, rabbit) =>
+            {
+                rabbit.Host(broker, $"{name} ({Environment.ProcessId})");
+                rabbit.PrefetchCount = 32;
+                rabbit.MessageTopology.SetEntityNameFormatter(new MessageTypeNames(rabbit.MessageTopology.EntityNameFormatter));
+                rabbit.ConfigurePublish(publish => publish.ConnectPublishPipeSpecificationObserver(new MandatoryMessages()));
+                rabbit.ConfigureEndpoints(context);
+            });
+        });
         return builder;
+    }
+
+    /// <summary>Names a message's exchange after its type, as the management UI shows it: <c>GenerateInvoice</c>.</summary>
+    private sealed class MessageTypeNames(IEntityNameFormatter others) : IEntityNameFormatter
+    {
+        public string FormatEntityName<T>() => typeof(T).Assembly == typeof(OrderSubmitted).Assembly ? typeof(T).Name : others.FormatEntityName<T>();
+    }
+
+    /// <summary>A message that somebody must receive is returned by the broker when no queue takes it, and stays in the outbox.</summary>
+    private sealed class MandatoryMessages : IPublishPipeSpecificationObserver
+    {
+        public void MessageSpecificationCreated<T>(IMessagePublishPipeSpecification<T> specification) where T : class
+        {
+            if (typeof(T).Assembly == typeof(OrderSubmitted).Assembly && !typeof(T).IsDefined(typeof(ReceiverOptionalAttribute), inherit: false))
+                specification.UseExecute(context => context.Mandatory = true);
+        }
     }
 }

@@ -1,0 +1,52 @@
+using System.Data;
+using MassTransit.DependencyInjection;
+using MassTransit.EntityFrameworkCoreIntegration;
+using MassTransit.Middleware;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+
+namespace MassTransit.Configuration;
+
+internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceCollection services)
+    : IEntityFrameworkOutboxConfigurator, IEntityFrameworkBusOutboxConfigurator
+    where TDbContext : DbContext
+{
+    private readonly EntityFrameworkOutboxOptions<TDbContext> _options = new();
+    private bool _cleansInbox = true;
+    private bool _delivers = true;
+
+    public IsolationLevel IsolationLevel { set => _options.IsolationLevel = value; }
+    public TimeSpan DuplicateDetectionWindow { set => _options.DuplicateDetectionWindow = value; }
+    public TimeSpan QueryDelay { set => _options.QueryDelay = value; }
+    public int QueryMessageLimit { set => _options.QueryMessageLimit = value; }
+    public TimeSpan QueryTimeout { set => _options.QueryTimeout = value; }
+    public int MessageDeliveryLimit { set => _options.MessageDeliveryLimit = value; }
+    public TimeSpan MessageDeliveryTimeout { set => _options.MessageDeliveryTimeout = value; }
+
+    public void DisableInboxCleanupService() => _cleansInbox = false;
+
+    public void DisableDeliveryService() => _delivers = false;
+
+    public void UseBusOutbox(Action<IEntityFrameworkBusOutboxConfigurator>? configure = null)
+    {
+        configure?.Invoke(this);
+        services.Replace(ServiceDescriptor.Scoped<IScopedBusContextProvider<IBus>, DbContextScopedBusContextProvider<IBus, TDbContext>>());
+    }
+
+    public void Register()
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(_options);
+        services.AddSingleton<OutboxSignal<TDbContext>>();
+        services.AddSingleton<OutboxSignalInterceptor<TDbContext>>();
+        services.ConfigureDbContext<TDbContext>((provider, options) =>
+            options.AddInterceptors(provider.GetRequiredService<OutboxSignalInterceptor<TDbContext>>()));
+        services.AddScoped<IOutboxContextFactory<TDbContext>, DbContextOutboxContextFactory<TDbContext>>();
+        if (_delivers)
+            services.AddSingleton<IHostedService, OutboxRelay<TDbContext>>();
+        if (_cleansInbox)
+            services.AddSingleton<IHostedService, InboxCleanup<TDbContext>>();
+    }
+}

@@ -1,0 +1,16 @@
+using System.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace MassTransit.Configuration;
+
+/// <summary>How the inbox and the outbox of one DbContext behave.</summary>
+internal sealed class EntityFrameworkOutboxOptions<TDbContext> where TDbContext : DbContext
+{
+    public IsolationLevel IsolationLevel { get; set; } = IsolationLevel.ReadCommitted;
+    public TimeSpan QueryDelay { get; set; } = TimeSpan.FromSeconds(1);
+    public int QueryMessageLimit { get; set; } = 100;
+    public TimeSpan QueryTimeout { get; set; } = TimeSpan.FromSeconds(30);
+    public TimeSpan DuplicateDetectionWindow { get; set; } = TimeSpan.FromDays(7);
+    public int MessageDeliveryLimit { get; set; } = 100;
+    public TimeSpan MessageDeliveryTimeout { get; set; } = TimeSpan.FromSeconds(10);
+}

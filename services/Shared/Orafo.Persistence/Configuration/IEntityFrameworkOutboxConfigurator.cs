@@ -1,0 +1,45 @@
+using System.Data;
+
+namespace MassTransit;
+
+/// <summary>Configures the inbox and outbox of one DbContext. Names and meaning are those of MassTransit.EntityFrameworkCore 8.5.</summary>
+public interface IEntityFrameworkOutboxConfigurator
+{
+    /// <summary>Of the transaction around a consumed message. READ COMMITTED unless said otherwise.</summary>
+    IsolationLevel IsolationLevel { set; }
+
+    /// <summary>How long a consumed message is remembered, so that a late duplicate is dropped. Seven days.</summary>
+    TimeSpan DuplicateDetectionWindow { set; }
+
+    /// <summary>How often the outbox is looked through when nobody says that something is in it: the safety net. One second.</summary>
+    TimeSpan QueryDelay { set; }
+
+    /// <summary>How many transactions a relay claims at once. 100.</summary>
+    int QueryMessageLimit { set; }
+
+    /// <summary>How long a query of the relay may take. 30 seconds.</summary>
+    TimeSpan QueryTimeout { set; }
+
+    /// <summary>Keeps every inbox row for ever, or leaves the clean-up to another process.</summary>
+    void DisableInboxCleanupService();
+
+    /// <summary>Messages published or sent outside a consumer are stored by the DbContext's SaveChanges and relayed after its commit.</summary>
+    void UseBusOutbox(Action<IEntityFrameworkBusOutboxConfigurator>? configure = null);
+}
+
+/// <summary>Configures how stored messages leave.</summary>
+public interface IEntityFrameworkBusOutboxConfigurator : IBusOutboxConfigurator
+{
+    /// <summary>How many messages of one transaction are sent in one go. 100.</summary>
+    int MessageDeliveryLimit { set; }
+
+    /// <summary>How long the broker has to confirm. 10 seconds.</summary>
+    TimeSpan MessageDeliveryTimeout { set; }
+}
+
+/// <summary>The database's dialect.</summary>
+public static class EntityFrameworkOutboxConfiguratorExtensions
+{
+    /// <summary>PostgreSQL: the only dialect there is; the call is accepted for source compatibility.</summary>
+    public static IEntityFrameworkOutboxConfigurator UsePostgres(this IEntityFrameworkOutboxConfigurator configurator) => configurator;
+}

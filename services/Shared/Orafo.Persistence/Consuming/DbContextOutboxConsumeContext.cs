@@ -1,0 +1,48 @@
+using MassTransit.Middleware;
+using MassTransit.Middleware.Outbox;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
+
+namespace MassTransit.EntityFrameworkCoreIntegration;
+
+/// <summary>What a consumer sees: the message, and an outbox that keeps what it publishes until the transaction commits.</summary>
+/// <remarks>
+/// MassTransit's pipe knows three phases: consume, deliver, remove. Here the first one commits, the relay delivers and
+/// removes, and a duplicate is shown as a message that has them all behind it.
+/// </remarks>
+internal sealed class DbContextOutboxConsumeContext<TDbContext, T>(
+    ConsumeContext<T> context, OutboxConsumeOptions options, IServiceProvider provider,
+    TDbContext db, IDbContextTransaction transaction, TimeProvider time, bool isDuplicate)
+    : OutboxConsumeContextProxy<T>(context, options, provider)
+    where TDbContext : DbContext
+    where T : class
+{
+    private readonly OutboxWriter _outbox = new(time);
+
+    public override bool ContinueProcessing { get; set; } = true;
+    public override bool IsMessageConsumed => isDuplicate;
+    public override bool IsOutboxDelivered => isDuplicate;
+    public override int ReceiveCount => 1;
+    public override long? LastSequenceNumber => null;
+
+    public override Task AddSend<TMessage>(SendContext<TMessage> context)
+    {
+        _outbox.Add(context);
+        return Task.CompletedTask;
+    }
+
+    public override async Task SetConsumed()
+    {
+        _outbox.MoveTo(db);
+        await db.SaveChangesAsync(CancellationToken);
+        await transaction.CommitAsync(CancellationToken);
+    }
+
+    public override Task SetDelivered() => Task.CompletedTask;
+
+    public override Task<List<OutboxMessageContext>> LoadOutboxMessages() => Task.FromResult<List<OutboxMessageContext>>([]);
+
+    public override Task NotifyOutboxMessageDelivered(OutboxMessageContext message) => Task.CompletedTask;
+
+    public override Task RemoveOutboxMessages() => Task.CompletedTask;
+}

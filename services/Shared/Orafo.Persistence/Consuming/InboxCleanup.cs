@@ -1,0 +1,61 @@
+using MassTransit.Configuration;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace MassTransit.EntityFrameworkCoreIntegration;
+
+/// <summary>Forgets inbox rows that are older than the duplicate detection window.</summary>
+/// <remarks>
+/// Not while the broker is away: what waits in its queues may be older than the window when it comes back,
+/// and must still be told from its duplicates.
+/// </remarks>
+internal sealed class InboxCleanup<TDbContext>(
+    IBusControl bus, IServiceScopeFactory scopes, EntityFrameworkOutboxOptions<TDbContext> options, TimeProvider time,
+    ILogger<InboxCleanup<TDbContext>> logger)
+    : BackgroundService
+    where TDbContext : DbContext
+{
+    private const int BatchSize = 10_000;
+    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        var backoff = new Backoff(Interval, TimeSpan.FromMinutes(10), time);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await timer.WaitForNextTickAsync(stoppingToken);
+                while (bus.CheckHealth().Status == BusHealthStatus.Healthy && await Forget(stoppingToken) == BatchSize)
+                    logger.LogDebug("Forgot {Count} inbox rows", BatchSize);
+                backoff.Reset();
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (NpgsqlException e)
+            {
+                if (backoff.ShouldLog())
+                    logger.LogWarning(e, "The inbox of {DbContext} cannot be cleaned up now", typeof(TDbContext).Name);
+                await backoff.Wait(stoppingToken);
+            }
+        }
+    }
+
+    private async Task<int> Forget(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
+        await db.OpenConnectionAsync(cancellationToken);
+        await using var forget = new NpgsqlCommand(InboxStatements.Forget, (NpgsqlConnection)db.GetDbConnection())
+        {
+            Parameters = { new() { Value = options.DuplicateDetectionWindow }, new() { Value = BatchSize } },
+        };
+        return await forget.ExecuteNonQueryAsync(cancellationToken);
+    }
+}

@@ -1,0 +1,25 @@
+using MassTransit.DependencyInjection;
+using Microsoft.EntityFrameworkCore;
+
+namespace MassTransit.EntityFrameworkCoreIntegration;
+
+/// <summary>What <see cref="IPublishEndpoint"/> and <see cref="ISendEndpointProvider"/> of a scope write to.</summary>
+/// <remarks>Inside a consumer: the consumer's own outbox. Elsewhere: the scope's DbContext. Never straight to the broker.</remarks>
+internal sealed class DbContextScopedBusContextProvider<TBus, TDbContext> : IScopedBusContextProvider<TBus>
+    where TBus : class, IBus
+    where TDbContext : DbContext
+{
+    public DbContextScopedBusContextProvider(
+        TBus bus, TDbContext db, TimeProvider time, Bind<TBus, IClientFactory> clientFactory,
+        Bind<TBus, IScopedConsumeContextProvider> busConsumeContext, IScopedConsumeContextProvider consumeContext, IServiceProvider provider)
+    {
+        if (busConsumeContext.Value.HasContext)
+            Context = new ConsumeContextScopedBusContext(busConsumeContext.Value.GetContext(), clientFactory.Value);
+        else if (consumeContext.HasContext)
+            Context = new ConsumeContextScopedBusContext<TBus>(bus, consumeContext.GetContext(), clientFactory.Value, provider);
+        else
+            Context = new DbContextScopedBusContext<TBus, TDbContext>(bus, db, time, clientFactory.Value, provider);
+    }
+
+    public ScopedBusContext Context { get; }
+}

@@ -1,0 +1,59 @@
+namespace MassTransit.EntityFrameworkCoreIntegration;
+
+/// <summary>The relay's SQL. $1 … are parameters.</summary>
+internal static class OutboxStatements
+{
+    /// <summary>Locks up to $1 transactions that are due and reads up to $2 messages of each, in the order in which they were published.</summary>
+    /// <remarks>
+    /// Whoever locks the first message of a transaction owns it whole. Claim and read may share a statement although the read sees
+    /// the rows as of its start: a relay that is done with a transaction has deleted its first row or moved it into the future,
+    /// and the lock looks at the row afresh, so it fails for whatever another relay finished in between.
+    /// </remarks>
+    public const string Claim =
+        """
+        with claimed as materialized (
+            select outbox_id
+            from outbox_message
+            where is_first and due <= now()
+            order by due
+            limit $1
+            for update skip locked)
+        select m.sequence_number, m.outbox_id, m.message_id, m.conversation_id, m.correlation_id, m.initiator_id, m.request_id,
+               m.source_address, m.destination_address, m.response_address, m.fault_address, m.sent_time, m.expiration_time,
+               m.headers, m.properties, m.content_type, m.message_type, m.body
+        from claimed c
+        cross join lateral (
+            select *
+            from outbox_message
+            where outbox_id = c.outbox_id
+            order by sequence_number
+            limit $2) m
+        order by m.sequence_number
+        """;
+
+    /// <summary>Deletes what the broker confirmed.</summary>
+    public const string Delete = "delete from outbox_message where sequence_number = any ($1)";
+
+    /// <summary>Makes the earliest message that is left of each transaction in $1 its first one.</summary>
+    public const string Promote =
+        """
+        update outbox_message
+        set is_first = true
+        where sequence_number in (
+            select min(sequence_number)
+            from outbox_message
+            where outbox_id = any ($1)
+            group by outbox_id)
+        """;
+
+    /// <summary>Puts off the transactions in $1 because of what the broker said ($2): 0.25 s, doubling to a minute, with jitter.</summary>
+    public const string PutOff =
+        """
+        update outbox_message m
+        set attempts = m.attempts + 1,
+            last_error = e.error,
+            due = clock_timestamp() + least(interval '1 minute', interval '0.25 s' * (2 ^ least(m.attempts, 10))) * (0.5 + random())
+        from unnest($1::uuid[], $2::text[]) as e (outbox_id, error)
+        where m.outbox_id = e.outbox_id and m.is_first
+        """;
+}

@@ -1,0 +1,9 @@
+namespace MassTransit.EntityFrameworkCoreIntegration;
+
+/// <summary>The saga repository's SQL. Table and column come from the model, quoted; values are parameters.</summary>
+internal static class SagaStatements
+{
+    /// <summary>Reads a saga and locks its row until the transaction ends: two messages for one order wait for each other.</summary>
+    /// <remarks>xmin is named because a concurrency token may be mapped to it, and <c>*</c> leaves system columns out.</remarks>
+    public static string Lock(string table, string key) => $"select s.*, s.xmin from {table} s where s.{key} = {{0}} for update";
+}
