@@ -1,0 +1,122 @@
+using System.Security.Cryptography;
+using MassTransit;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using Orafo.Contracts;
+using Orafo.Ordering.Saga;
+
+namespace Orafo.Ordering.Intake;
+
+/// <summary>The REST intake.</summary>
+public static class OrderEndpoints
+{
+    private const int LargestBody = 64 * 1024;
+
+    public static void MapOrders(this IEndpointRouteBuilder app)
+    {
+        var orders = app.MapGroup("/orders").WithTags("Orders");
+
+        orders.MapPost("", Submit)
+            .WithSummary("Places an order.")
+            .WithDescription("202 means that the order is stored and will be carried to its end. The same Idempotency-Key never makes a second order.")
+            .WithMetadata(new RequestSizeLimitAttribute(LargestBody))
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+        orders.MapGet("{id:guid}", Get)
+            .WithName(nameof(Get))
+            .WithSummary("How far an order has come.")
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+        orders.MapPost("{id:guid}/resumption", Resume)
+            .WithSummary("Goes on with a suspended order.")
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+    }
+
+    private static async Task<Results<Accepted<OrderAccepted>, ValidationProblem, ProblemHttpResult>> Submit(
+        SubmitOrder body, [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey,
+        OrderingDb db, IPublishEndpoint publish, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var faults = body.Faults();
+        if (idempotencyKey is not null && !IsWellFormed(idempotencyKey))
+            faults["Idempotency-Key"] = [$"1 to {IdempotencyKey.Longest} visible ASCII characters."];
+        if (faults.Count > 0)
+            return TypedResults.ValidationProblem(faults);
+
+        if (idempotencyKey is not null && await FindByKey(db, idempotencyKey, cancellationToken) is { } earlier)
+            return AnswerAgain(earlier, body);
+
+        var order = new Order
+        {
+            Id = Guid.CreateVersion7(time.GetUtcNow()),
+            CustomerNumber = body.CustomerNumber!,
+            CouponCode = body.CouponCode,
+            Lines = body.ToOrderLines(),
+            SubmittedAt = time.GetUtcNow(),
+        };
+        db.Orders.Add(order);
+        if (idempotencyKey is not null)
+            db.IdempotencyKeys.Add(new() { Key = idempotencyKey, RequestHash = body.Hash(), OrderId = order.Id, UsedAt = order.SubmittedAt });
+        await publish.Publish(new OrderSubmitted
+        {
+            OrderId = order.Id,
+            CustomerNumber = order.CustomerNumber,
+            CouponCode = order.CouponCode,
+            Lines = order.Lines,
+            SubmittedAt = order.SubmittedAt,
+        }, cancellationToken);
+
+        try
+        {
+            await db.SaveChangesAsync(cancellationToken);
+        }
+        // Two requests with one key raced: the other one has the order.
+        catch (DbUpdateException e) when (e.InnerException is PostgresException
+        {
+            SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "pk_idempotency_keys",
+        })
+        {
+            return AnswerAgain((await FindByKey(db, idempotencyKey!, cancellationToken))!, body);
+        }
+
+        return Accepted(order.Id, OrderTransition.Submitted);
+    }
+
+    private static async Task<Results<Ok<OrderStatus>, NotFound>> Get(Guid id, OrderingDb db, CancellationToken cancellationToken)
+    {
+        var found = await (
+            from order in db.Orders.AsNoTracking()
+            where order.Id == id
+            join saga in db.Sagas.AsNoTracking() on order.Id equals saga.CorrelationId into sagas
+            from saga in sagas.DefaultIfEmpty()
+            select new { order, saga }).SingleOrDefaultAsync(cancellationToken);
+        return found is null ? TypedResults.NotFound() : TypedResults.Ok(OrderStatus.Of(found.order, found.saga));
+    }
+
+    private static async Task<Results<Accepted<OrderAccepted>, NotFound, ProblemHttpResult>> Resume(
+        Guid id, OrderingDb db, IPublishEndpoint publish, CancellationToken cancellationToken)
+    {
+        if (await db.Sagas.AsNoTracking().SingleOrDefaultAsync(saga => saga.CorrelationId == id, cancellationToken) is not { } saga)
+            return TypedResults.NotFound();
+        if (saga.CurrentState != nameof(OrderStateMachine.Suspended))
+            return TypedResults.Problem("Only a suspended order can be resumed.", statusCode: StatusCodes.Status409Conflict);
+
+        await publish.Publish(new ResumeOrder { OrderId = id }, cancellationToken);
+        await db.SaveChangesAsync(cancellationToken);
+        return Accepted(id, saga.CurrentState);
+    }
+
+    private static Task<IdempotencyKey?> FindByKey(OrderingDb db, string key, CancellationToken cancellationToken) =>
+        db.IdempotencyKeys.AsNoTracking().SingleOrDefaultAsync(known => known.Key == key, cancellationToken);
+
+    private static Results<Accepted<OrderAccepted>, ValidationProblem, ProblemHttpResult> AnswerAgain(IdempotencyKey earlier, SubmitOrder body) =>
+        CryptographicOperations.FixedTimeEquals(earlier.RequestHash, body.Hash())
+            ? Accepted(earlier.OrderId, OrderTransition.Submitted)
+            : TypedResults.Problem("This Idempotency-Key was used for another order.", statusCode: StatusCodes.Status422UnprocessableEntity);
+
+    private static Accepted<OrderAccepted> Accepted(Guid id, string status) =>
+        TypedResults.Accepted($"/orders/{id}", new OrderAccepted(id, status, new OrderLinks($"/orders/{id}")));
+
+    private static bool IsWellFormed(string key) => key.Length is > 0 and <= IdempotencyKey.Longest && key.All(c => c is > ' ' and < '\x7f');
+}

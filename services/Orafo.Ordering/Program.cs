@@ -1,0 +1,26 @@
+using MassTransit;
+using Orafo.Ordering;
+using Orafo.Ordering.Intake;
+using Orafo.Ordering.Saga;
+using Orafo.ServiceDefaults;
+using Scalar.AspNetCore;
+
+var builder = WebApplication.CreateBuilder(args);
+
+builder.AddServiceDefaults()
+    .AddDatabase<OrderingDb>()
+    .AddMessaging<OrderingDb>(bus =>
+    {
+        bus.AddSagaStateMachine<OrderStateMachine, OrderSaga, OrderSagaDefinition>()
+            .EntityFrameworkRepository(saga => saga.ExistingDbContext<OrderingDb>());
+    });
+
+builder.Services.AddOpenApi();
+
+var app = builder.Build();
+app.UseServiceDefaults();
+app.MapDefaultEndpoints();
+app.MapOrders();
+app.MapOpenApi();
+app.MapScalarApiReference("/docs");
+await app.RunServiceAsync<OrderingDb>(args);
