@@ -31,6 +31,13 @@ public static class ServiceDefaultsExtensions
             host.ShutdownTimeout = TimeSpan.FromSeconds(20);
             host.ServicesStartConcurrently = true;
         });
+        // What fails is thrown, and logged by whoever gives up on it; a lost race for a key is no error at all.
+        builder.Logging
+            .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
+            .AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning)
+            .AddFilter("Microsoft.EntityFrameworkCore.Database.Command", LogLevel.Critical)
+            .AddFilter("Microsoft.EntityFrameworkCore.Update", LogLevel.Critical)
+            .AddFilter("Npgsql", LogLevel.Warning);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
 
         var telemetry = builder.Services.AddOpenTelemetry()
