@@ -1,0 +1,162 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+
+namespace Orafo.Cli.Servers;
+
+/// <summary>A user of the broker and what it may do in the virtual host: patterns over the names of queues and exchanges.</summary>
+public sealed record BrokerUser(string Name, string Password, string? Tag, string Configure, string Write, string Read);
+
+/// <summary>Where a broker listens; kept, so that it comes back where its clients look for it.</summary>
+public sealed record BrokerPorts(int Amqp, int Management, int Distribution, int Epmd)
+{
+    public static BrokerPorts Usual => new(Ports.FreeOr(5672), Ports.FreeOr(15672), Ports.FreeOr(25672), Ports.Free());
+
+    public static BrokerPorts Free => new(Ports.Free(), Ports.Free(), Ports.Free(), Ports.Free());
+}
+
+/// <summary>A RabbitMQ of our own, on loopback, management plug-in included, with its data in a directory of ours and an epmd of its own.</summary>
+public sealed class PrivateRabbitMq : IAsyncDisposable
+{
+    private readonly string _directory;
+    private readonly string? _user = Account.For("rabbitmq");
+    private readonly Watchdog _watchdog;
+    private readonly BrokerUser _admin;
+
+    private PrivateRabbitMq(string directory, BrokerPorts ports, BrokerUser admin, Watchdog watchdog)
+    {
+        (_directory, Ports, _admin, _watchdog, Process) = (directory, ports, admin, watchdog, null!);
+        Management = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Management}/api/"), Timeout = TimeSpan.FromSeconds(10) };
+        Management.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+            "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{admin.Name}:{admin.Password}")));
+    }
+
+    public BrokerPorts Ports { get; }
+    public ChildProcess Process { get; private set; }
+    public ChildProcess? Epmd { get; private set; }
+
+    /// <summary>The management API, as the administrator.</summary>
+    public HttpClient Management { get; }
+
+    /// <summary>Starts the node and returns when it takes connections.</summary>
+    /// <param name="directory">Holds the node's data, its configuration and its log.</param>
+    /// <param name="virtualHost">Created if it is not there.</param>
+    /// <param name="users">The first one is the administrator; no other account, guest above all, is created.</param>
+    public static async Task<PrivateRabbitMq> StartAsync(
+        string directory, BrokerPorts ports, string virtualHost, IReadOnlyList<BrokerUser> users, Watchdog watchdog, CancellationToken cancellationToken)
+    {
+        var broker = new PrivateRabbitMq(directory, ports, users[0], watchdog);
+        Account.CreatePrivateDirectory(directory, broker._user);
+        if (!Account.CanEnter(directory, broker._user))
+            throw new OrafoException($"The user '{broker._user}' cannot enter {directory}. Choose a directory it can reach with --data DIR.");
+        Account.WritePrivateFile(broker.In("definitions.json"), Definitions(virtualHost, users), broker._user);
+        Account.WritePrivateFile(broker.In("enabled_plugins"), "[rabbitmq_management].\n", broker._user);
+        Account.WritePrivateFile(broker.In("rabbitmq.conf"),
+            $"""
+             listeners.tcp.1 = 127.0.0.1:{ports.Amqp}
+             management.tcp.ip = 127.0.0.1
+             management.tcp.port = {ports.Management}
+             load_definitions = {broker.In("definitions.json")}
+
+             """, broker._user);
+        await broker.Run(cancellationToken);
+        return broker;
+    }
+
+    /// <summary>An AMQP URI for <paramref name="user"/>.</summary>
+    public string Uri(BrokerUser user, string virtualHost) =>
+        $"amqp://{System.Uri.EscapeDataString(user.Name)}:{System.Uri.EscapeDataString(user.Password)}@127.0.0.1:{Ports.Amqp}/{System.Uri.EscapeDataString(virtualHost)}";
+
+    /// <summary>Starts it again after it died, on the same ports and data.</summary>
+    public Task RestartAsync(CancellationToken cancellationToken) => Run(cancellationToken);
+
+    public async Task StopAsync()
+    {
+        await Process.StopAsync(TimeSpan.FromSeconds(30));
+        if (Epmd is not null)
+            await Epmd.KillAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        await Process.DisposeAsync();
+        Management.Dispose();
+    }
+
+    private async Task Run(CancellationToken cancellationToken)
+    {
+        var server = Installation.RabbitMqServer ?? throw new OrafoException("RabbitMQ is not installed.");
+        if (Epmd is null || Epmd.Exited.IsCompleted)
+        {
+            // Started by us and in the foreground: Erlang would otherwise leave a daemon behind that belongs to nobody.
+            Epmd = ChildProcess.Start("epmd",
+                ["epmd", "-port", Ports.Epmd.ToString(CultureInfo.InvariantCulture), "-address", "127.0.0.1"],
+                Surroundings, In("epmd.log"), _watchdog, _user, _directory);
+        }
+
+        var log = In("rabbitmq.log");
+        Process = ChildProcess.Start("RabbitMQ", [server], Surroundings, log, _watchdog, _user, _directory);
+        await Until.True(Answers, Process, log, TimeSpan.FromMinutes(2), cancellationToken);
+    }
+
+    private async Task<bool> Answers(CancellationToken cancellationToken)
+    {
+        try
+        {
+            // Says whether there are listeners on the AMQP port, which come up last.
+            using var answer = await Management.GetAsync(new Uri($"health/checks/port-listener/{Ports.Amqp}", UriKind.Relative), cancellationToken);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+        catch (TaskCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private string In(string name) => Path.Combine(_directory, name);
+
+    private Dictionary<string, string?> Surroundings => new()
+    {
+        ["HOME"] = _directory,
+        ["ERL_EPMD_PORT"] = Ports.Epmd.ToString(CultureInfo.InvariantCulture),
+        ["ERL_EPMD_ADDRESS"] = "127.0.0.1",
+        // Fixed: the name is part of the data, and a private epmd keeps it apart from others of that name.
+        ["RABBITMQ_NODENAME"] = "orafo@localhost",
+        ["RABBITMQ_DIST_PORT"] = Ports.Distribution.ToString(CultureInfo.InvariantCulture),
+        ["RABBITMQ_BASE"] = _directory,
+        ["RABBITMQ_MNESIA_BASE"] = In("mnesia"),
+        ["RABBITMQ_LOG_BASE"] = In("log"),
+        ["RABBITMQ_CONFIG_FILE"] = In("rabbitmq.conf"),
+        ["RABBITMQ_ADVANCED_CONFIG_FILE"] = In("advanced.config"),
+        ["RABBITMQ_CONF_ENV_FILE"] = In("rabbitmq-env.conf"),
+        ["RABBITMQ_ENABLED_PLUGINS_FILE"] = In("enabled_plugins"),
+        ["RABBITMQ_FEATURE_FLAGS_FILE"] = In("feature_flags"),
+        ["RABBITMQ_GENERATED_CONFIG_DIR"] = In("generated"),
+        ["RABBITMQ_PID_FILE"] = In("rabbitmq.pid"),
+        ["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] = "-kernel inet_dist_use_interface {127,0,0,1}",
+    };
+
+    private static string Definitions(string virtualHost, IReadOnlyList<BrokerUser> users) => JsonSerializer.Serialize(new
+    {
+        users = users.Select(user => new
+        {
+            name = user.Name, password_hash = Hash(user.Password), hashing_algorithm = "rabbit_password_hashing_sha256", tags = user.Tag ?? "",
+        }),
+        vhosts = new[] { new { name = virtualHost } },
+        permissions = users.Select(user => new { user = user.Name, vhost = virtualHost, configure = user.Configure, write = user.Write, read = user.Read }),
+    });
+
+    /// <summary>Salted SHA-256 (RabbitMQ documentation, "Credentials and Passwords": a 32-bit salt before the password, and before the hash).</summary>
+    private static string Hash(string password)
+    {
+        var salt = RandomNumberGenerator.GetBytes(4);
+        return Convert.ToBase64String([.. salt, .. SHA256.HashData([.. salt, .. Encoding.UTF8.GetBytes(password)])]);
+    }
+}

@@ -1,0 +1,20 @@
+namespace Orafo.Cli.Servers;
+
+/// <summary>Waits for a condition of a process that we started.</summary>
+internal static class Until
+{
+    /// <exception cref="OrafoException">The process ended, or the time ran out; the message names its log.</exception>
+    public static async Task True(
+        Func<CancellationToken, Task<bool>> condition, ChildProcess process, string log, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (!await condition(cancellationToken))
+        {
+            if (process.Exited.IsCompleted)
+                throw new OrafoException($"{process.Name} ended with exit code {await process.Exited} while it started; see {log}.");
+            if (TimeProvider.System.GetElapsedTime(started) > patience)
+                throw new OrafoException($"{process.Name} does not answer after {patience.TotalSeconds:0} s; see {log}.");
+            await Task.Delay(100, cancellationToken);
+        }
+    }
+}

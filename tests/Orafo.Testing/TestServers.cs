@@ -1,0 +1,84 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using Npgsql;
+using Orafo.Cli.Servers;
+
+namespace Orafo.Testing;
+
+/// <summary>The one PostgreSQL and RabbitMQ of a test run; each fixture has a database and a virtual host of its own.</summary>
+/// <remarks>
+/// <c>./orafo test</c> starts them once for all test projects and passes them in a variable; a project that runs alone (in an IDE)
+/// starts its own. Either way the watchdog stops them, however the run ends.
+/// </remarks>
+public static class TestServers
+{
+    private static readonly Lazy<Task<ServerSet>> Shared = new(Find);
+    private static Watchdog? _watchdog;
+
+    /// <summary>Stops servers that tests start for themselves, should the test process be killed.</summary>
+    public static Watchdog Watchdog => LazyInitializer.EnsureInitialized(ref _watchdog, Watchdog.Start);
+
+    /// <summary>A fresh database, as its superuser.</summary>
+    public static async Task<string> CreateDatabaseAsync(string name)
+    {
+        var servers = await Shared.Value;
+        var database = $"{name}_{Guid.CreateVersion7():n}";
+        await using var connection = new NpgsqlConnection(servers.Postgres);
+        await connection.OpenAsync();
+        await using var create = new NpgsqlCommand($"create database \"{database}\"", connection);
+        await create.ExecuteNonQueryAsync();
+        return new NpgsqlConnectionStringBuilder(servers.Postgres) { Database = database, MaxPoolSize = 30 }.ConnectionString;
+    }
+
+    /// <summary>A fresh virtual host, as its administrator.</summary>
+    public static async Task<TestVirtualHost> CreateVirtualHostAsync(string name)
+    {
+        var servers = await Shared.Value;
+        var virtualHost = $"{name}-{Guid.CreateVersion7():n}";
+        var management = servers.Management();
+        using (var created = await management.PutAsync(new Uri($"vhosts/{virtualHost}", UriKind.Relative), null))
+            created.EnsureSuccessStatusCode();
+        using (var permitted = await management.PutAsJsonAsync(
+            new Uri($"permissions/{virtualHost}/{ServerSet.BrokerAdmin}", UriKind.Relative), new { configure = ".*", write = ".*", read = ".*" }))
+            permitted.EnsureSuccessStatusCode();
+        return new TestVirtualHost(virtualHost, servers.Broker + virtualHost, management);
+    }
+
+    private static async Task<ServerSet> Find()
+    {
+        if (Environment.GetEnvironmentVariable(ServerSet.Variable) is { Length: > 0 } json)
+            return JsonSerializer.Deserialize<ServerSet>(json)!;
+        var directory = Directory.CreateTempSubdirectory("orafo-test-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+        {
+            _watchdog?.Dispose();
+            Directory.Delete(directory, recursive: true);
+        };
+        return await ServerSet.StartAsync(directory, Watchdog, CancellationToken.None);
+    }
+}
+
+/// <summary>A virtual host of one fixture.</summary>
+public sealed class TestVirtualHost(string name, string uri, HttpClient management) : IAsyncDisposable
+{
+    public string Name => name;
+
+    /// <summary>amqp://…</summary>
+    public string Uri => uri;
+
+    /// <summary>How many messages each queue holds.</summary>
+    public async Task<IReadOnlyDictionary<string, int>> QueuesAsync()
+    {
+        var queues = await management.GetFromJsonAsync<JsonElement>(new Uri($"queues/{name}", UriKind.Relative));
+        return queues.EnumerateArray().ToDictionary(
+            queue => queue.GetProperty("name").GetString()!,
+            queue => queue.TryGetProperty("messages", out var messages) ? messages.GetInt32() : 0,
+            StringComparer.Ordinal);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        using var deleted = await management.DeleteAsync(new Uri($"vhosts/{name}", UriKind.Relative));
+        management.Dispose();
+    }
+}
