@@ -82,8 +82,12 @@ public static class ServiceDefaultsExtensions
     }
 
     /// <summary>Runs the service; with the argument <c>migrate</c> it brings its database up to date instead, and ends.</summary>
+    /// <param name="app">The service.</param>
+    /// <param name="args">The command line.</param>
+    /// <param name="prepare">What is to be done before it serves anybody.</param>
     /// <remarks>A role that may change the schema runs the migration; the role that runs the service may not.</remarks>
-    public static async Task RunServiceAsync<TDbContext>(this WebApplication app, string[] args) where TDbContext : DbContext
+    public static async Task RunServiceAsync<TDbContext>(this WebApplication app, string[] args, Func<IServiceProvider, Task>? prepare = null)
+        where TDbContext : DbContext
     {
         if (args is ["migrate", ..])
         {
@@ -92,6 +96,8 @@ public static class ServiceDefaultsExtensions
             return;
         }
 
+        if (prepare is not null)
+            await prepare(app.Services);
         await app.RunAsync();
     }
 

@@ -1,0 +1,45 @@
+namespace Orafo.Invoicing.Printing;
+
+/// <summary>The SQL of the print jobs. All times are the database's; {0} … are parameters.</summary>
+internal static class PrintStatements
+{
+    /// <summary>Leases the job that has waited longest for {1} to whoever holds the token {0}. A lease that ran out is one that may be claimed.</summary>
+    public const string Claim =
+        """
+        update print_jobs
+        set state = 'printing', attempts = attempts + 1, lease_token = {0}, lease_expires_at = clock_timestamp() + {1}
+        where invoice_number = (
+            select invoice_number
+            from print_jobs
+            where state in ('waiting', 'printing') and next_attempt_at <= clock_timestamp()
+                and (lease_expires_at is null or lease_expires_at < clock_timestamp())
+            order by next_attempt_at
+            limit 1
+            for update skip locked)
+        returning invoice_number, order_id, attempts
+        """;
+
+    /// <summary>The paper is out. No row: the lease was lost, and whoever has it now finishes the job.</summary>
+    public const string Finish =
+        """
+        update print_jobs
+        set state = 'printed', finished_at = clock_timestamp(), lease_token = null, lease_expires_at = null, last_error = null
+        where invoice_number = {0} and lease_token = {1}
+        """;
+
+    /// <summary>It did not work; it is tried again after {2}.</summary>
+    public const string TryLater =
+        """
+        update print_jobs
+        set state = 'waiting', next_attempt_at = clock_timestamp() + {2}, lease_token = null, lease_expires_at = null, last_error = {3}
+        where invoice_number = {0} and lease_token = {1}
+        """;
+
+    /// <summary>It did not work, and nobody tries any longer until an operator says so.</summary>
+    public const string Park =
+        """
+        update print_jobs
+        set state = 'parked', finished_at = clock_timestamp(), lease_token = null, lease_expires_at = null, last_error = {2}
+        where invoice_number = {0} and lease_token = {1}
+        """;
+}

@@ -1,0 +1,29 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Orafo.Invoicing.Printing;
+
+/// <summary>Configuration section <c>Printing</c>.</summary>
+public sealed class PrintingOptions
+{
+    /// <summary>How many pages this instance has under way at a time.</summary>
+    [Range(1, 64)]
+    public int Parallelism { get; set; } = 2;
+
+    /// <summary>How long the printer may take for a page, waiting in its line included.</summary>
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How often a page is tried before an operator has to decide: about ten minutes with the pauses between.</summary>
+    [Range(1, 1000)]
+    public int Attempts { get; set; } = 25;
+
+    /// <summary>How long a worker that found no job waits before it looks again.</summary>
+    public TimeSpan PollingInterval { get; set; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>The pause after the first failure; it doubles.</summary>
+    public TimeSpan FirstPause { get; set; } = TimeSpan.FromSeconds(1);
+
+    public TimeSpan LongestPause { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Longer than an attempt can take, so that only a worker that died, or hangs, loses its job.</summary>
+    public TimeSpan Lease => Timeout + TimeSpan.FromSeconds(30);
+}

@@ -1,0 +1,68 @@
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Orafo.Contracts;
+using Orafo.OrderDetails.Catalogue;
+
+namespace Orafo.OrderDetails.Details;
+
+/// <summary>Looks up, decides, writes down, answers.</summary>
+public sealed class GetOrderDetailsConsumer(
+    OrderDetailsDb db, IOptions<SellerOptions> seller, TimeProvider time, ILogger<GetOrderDetailsConsumer> logger)
+    : IConsumer<GetOrderDetails>
+{
+    public async Task Consume(ConsumeContext<GetOrderDetails> context)
+    {
+        var detail = await db.OrderDetails.FindAsync([context.Message.OrderId], context.CancellationToken)
+            ?? await Prepare(context.Message, context.CancellationToken);
+        await context.Publish(detail.ToAnswer(), context.CancellationToken);
+    }
+
+    private async Task<OrderDetail> Prepare(GetOrderDetails order, CancellationToken cancellationToken)
+    {
+        var skus = order.Lines.Select(line => line.Sku).Distinct(StringComparer.Ordinal).ToArray();
+        var articles = await db.Articles.AsNoTracking()
+            .Where(article => skus.Contains(article.Sku)).ToDictionaryAsync(article => article.Sku, cancellationToken);
+        var customer = await db.Customers.AsNoTracking()
+            .SingleOrDefaultAsync(customer => customer.Number == order.CustomerNumber, cancellationToken);
+        var coupon = order.CouponCode is null
+            ? null
+            : await db.Coupons.AsNoTracking().SingleOrDefaultAsync(coupon => coupon.Code == order.CouponCode, cancellationToken);
+
+        var assessment = Assessment.Of(order, articles, customer, coupon, seller.Value);
+        if (assessment.IsAccepted && coupon is not null && !await UseCoupon(coupon.Code, order.OrderId, cancellationToken))
+            assessment = new Assessment([], null, [Assessment.ExhaustedCoupon(coupon.Code)]);
+
+        var detail = new OrderDetail
+        {
+            OrderId = order.OrderId,
+            CustomerNumber = order.CustomerNumber,
+            Accepted = assessment.IsAccepted,
+            CouponCode = order.CouponCode,
+            Customer = assessment.IsAccepted ? customer!.ToParty() : null,
+            Lines = assessment.Lines,
+            Totals = assessment.Totals,
+            Reasons = assessment.Reasons,
+            Currency = assessment.Totals?.Currency,
+            Gross = assessment.Totals?.Gross,
+            PreparedAt = time.GetUtcNow(),
+        };
+        db.OrderDetails.Add(detail);
+        logger.LogInformation("Order {OrderId} is {Outcome}", order.OrderId, detail.Accepted ? "accepted" : "rejected");
+        return detail;
+    }
+
+    private async Task<bool> UseCoupon(string code, Guid orderId, CancellationToken cancellationToken)
+    {
+        if (await db.Database.ExecuteSqlRawAsync(CatalogueStatements.UseCoupon, [code], cancellationToken) == 0)
+            return false;
+        db.CouponRedemptions.Add(new() { CouponCode = code, OrderId = orderId });
+        return true;
+    }
+}
+
+/// <summary>Queue <c>order-details</c>.</summary>
+public sealed class GetOrderDetailsDefinition : ConsumerDefinition<GetOrderDetailsConsumer>
+{
+    public GetOrderDetailsDefinition() => EndpointName = "order-details";
+}
