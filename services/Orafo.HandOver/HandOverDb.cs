@@ -22,7 +22,7 @@ public sealed class HandOverDb(DbContextOptions<HandOverDb> options) : DbContext
             handOver.HasKey(x => x.OrderId);
             handOver.Property(x => x.OrderId).ValueGeneratedNever();
             handOver.HasIndex(x => x.InvoiceNumber).IsUnique();
-            handOver.Property(x => x.Total).HasPrecision(19, 4);
+            handOver.Property(x => x.Total).HasColumnType("numeric");
             handOver.Property(x => x.DeliverTo).HasJson();
             handOver.Property(x => x.Lines).HasJson();
         });

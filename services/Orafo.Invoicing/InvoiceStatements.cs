@@ -12,4 +12,22 @@ internal static class InvoiceStatements
         on conflict (name) do update set last = series.last + 1
         returning last as "Value"
         """;
+
+    /// <summary>What is issued stays as it was issued, whoever asks, the owner of the table included.</summary>
+    public const string RefuseChanges =
+        """
+        create function refuse_change() returns trigger language plpgsql as $$
+        begin
+            raise exception 'An issued invoice is never changed or deleted.' using errcode = 'restrict_violation';
+        end $$;
+
+        create trigger invoices_are_immutable before update or delete on invoices
+        for each row execute function refuse_change();
+
+        create trigger invoices_are_not_truncated before truncate on invoices
+        for each statement execute function refuse_change();
+        """;
+
+    /// <summary>Takes <see cref="RefuseChanges"/> back.</summary>
+    public const string AllowChanges = "drop function refuse_change() cascade";
 }

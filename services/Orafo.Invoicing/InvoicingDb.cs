@@ -28,7 +28,7 @@ public sealed class InvoicingDb(DbContextOptions<InvoicingDb> options) : DbConte
             invoice.Property(x => x.Buyer).HasJson();
             invoice.Property(x => x.Lines).HasJson();
             invoice.Property(x => x.Totals).HasJson();
-            invoice.Property(x => x.Gross).HasPrecision(19, 4);
+            invoice.Property(x => x.Gross).HasColumnType("numeric");
         });
 
         modelBuilder.Entity<InvoiceSeries>(series =>

@@ -67,7 +67,7 @@ public sealed class OrderDetailsDb(DbContextOptions<OrderDetailsDb> options) : D
             detail.Property(x => x.Lines).HasJson();
             detail.Property(x => x.Totals).HasJson();
             detail.Property(x => x.Reasons).HasJson();
-            detail.Property(x => x.Gross).HasPrecision(19, 4);
+            detail.Property(x => x.Gross).HasColumnType("numeric");
         });
 
         modelBuilder.AddInboxStateEntity();

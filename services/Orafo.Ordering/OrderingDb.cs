@@ -45,7 +45,7 @@ public sealed class OrderingDb(DbContextOptions<OrderingDb> options) : DbContext
             saga.Property(x => x.Reasons).HasJson();
             saga.Property(x => x.Timeline).HasJson();
             saga.Property(x => x.Currency).HasMaxLength(3);
-            saga.Property(x => x.Gross).HasPrecision(19, 4);
+            saga.Property(x => x.Gross).HasColumnType("numeric");
             saga.HasIndex(x => x.CurrentState).HasFilter("current_state not in ('Completed', 'Rejected')");
         });
 

@@ -1,10 +1,12 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Orafo.Contracts;
 
 namespace Orafo.Ordering.Intake;
 
-/// <summary>The body of <c>POST /orders</c>.</summary>
+/// <summary>The body of <c>POST /orders</c>. A member that is not known is refused: a misspelt coupon code would otherwise go unnoticed.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record SubmitOrder
 {
     public const int LongestCustomerNumber = 32;
@@ -64,6 +66,7 @@ public sealed record SubmitOrder
 }
 
 /// <summary>A line of <see cref="SubmitOrder"/>.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record SubmitOrderLine
 {
     public string? Sku { get; init; }

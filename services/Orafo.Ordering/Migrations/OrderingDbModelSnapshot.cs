@@ -248,8 +248,7 @@ namespace Orafo.Ordering.Migrations
                         .HasColumnName("customer_number");
 
                     b.Property<decimal?>("Gross")
-                        .HasPrecision(19, 4)
-                        .HasColumnType("numeric(19,4)")
+                        .HasColumnType("numeric")
                         .HasColumnName("gross");
 
                     b.Property<string>("InvoiceNumber")

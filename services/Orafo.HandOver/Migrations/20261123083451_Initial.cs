@@ -4,7 +4,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 
 #nullable disable
 
-namespace Orafo.Ordering.Migrations
+namespace Orafo.HandOver.Migrations
 {
     /// <inheritdoc />
     public partial class Initial : Migration
@@ -13,17 +13,23 @@ namespace Orafo.Ordering.Migrations
         protected override void Up(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.CreateTable(
-                name: "idempotency_keys",
+                name: "hand_overs",
                 columns: table => new
                 {
-                    key = table.Column<string>(type: "character varying(255)", maxLength: 255, nullable: false),
-                    request_hash = table.Column<byte[]>(type: "bytea", nullable: false),
                     order_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    used_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                    customer_number = table.Column<string>(type: "text", nullable: false),
+                    invoice_number = table.Column<string>(type: "text", nullable: false),
+                    deliver_to = table.Column<string>(type: "jsonb", nullable: false),
+                    lines = table.Column<string>(type: "jsonb", nullable: false),
+                    currency = table.Column<string>(type: "text", nullable: false),
+                    total = table.Column<decimal>(type: "numeric", nullable: false),
+                    handed_over_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("pk_idempotency_keys", x => x.key);
+                    table.PrimaryKey("pk_hand_overs", x => x.order_id);
+                    table.CheckConstraint("ck_hand_overs_currency", "currency ~ '^[A-Z]{3}$'");
+                    table.CheckConstraint("ck_hand_overs_total", "total >= 0");
                 });
 
             migrationBuilder.CreateTable(
@@ -37,47 +43,6 @@ namespace Orafo.Ordering.Migrations
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_inbox_state", x => new { x.message_id, x.consumer_id });
-                });
-
-            migrationBuilder.CreateTable(
-                name: "order_saga",
-                columns: table => new
-                {
-                    correlation_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    current_state = table.Column<string>(type: "character varying(32)", maxLength: 32, nullable: false),
-                    customer_number = table.Column<string>(type: "text", nullable: false),
-                    coupon_code = table.Column<string>(type: "text", nullable: true),
-                    submitted_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
-                    lines = table.Column<string>(type: "jsonb", nullable: false),
-                    customer = table.Column<string>(type: "jsonb", nullable: true),
-                    priced_lines = table.Column<string>(type: "jsonb", nullable: true),
-                    totals = table.Column<string>(type: "jsonb", nullable: true),
-                    currency = table.Column<string>(type: "character varying(3)", maxLength: 3, nullable: true),
-                    gross = table.Column<decimal>(type: "numeric(19,4)", precision: 19, scale: 4, nullable: true),
-                    invoice_number = table.Column<string>(type: "text", nullable: true),
-                    reasons = table.Column<string>(type: "jsonb", nullable: true),
-                    suspended_in = table.Column<string>(type: "character varying(32)", maxLength: 32, nullable: true),
-                    suspended_because = table.Column<string>(type: "text", nullable: true),
-                    timeline = table.Column<string>(type: "jsonb", nullable: false)
-                },
-                constraints: table =>
-                {
-                    table.PrimaryKey("pk_order_saga", x => x.correlation_id);
-                });
-
-            migrationBuilder.CreateTable(
-                name: "orders",
-                columns: table => new
-                {
-                    id = table.Column<Guid>(type: "uuid", nullable: false),
-                    customer_number = table.Column<string>(type: "character varying(32)", maxLength: 32, nullable: false),
-                    coupon_code = table.Column<string>(type: "character varying(32)", maxLength: 32, nullable: true),
-                    lines = table.Column<string>(type: "jsonb", nullable: false),
-                    submitted_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
-                },
-                constraints: table =>
-                {
-                    table.PrimaryKey("pk_orders", x => x.id);
                 });
 
             migrationBuilder.CreateTable(
@@ -114,15 +79,15 @@ namespace Orafo.Ordering.Migrations
                 });
 
             migrationBuilder.CreateIndex(
+                name: "ix_hand_overs_invoice_number",
+                table: "hand_overs",
+                column: "invoice_number",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
                 name: "ix_inbox_state_consumed",
                 table: "inbox_state",
                 column: "consumed");
-
-            migrationBuilder.CreateIndex(
-                name: "ix_order_saga_current_state",
-                table: "order_saga",
-                column: "current_state",
-                filter: "current_state not in ('Completed', 'Rejected')");
 
             migrationBuilder.CreateIndex(
                 name: "ix_outbox_message_due",
@@ -140,16 +105,10 @@ namespace Orafo.Ordering.Migrations
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
-                name: "idempotency_keys");
+                name: "hand_overs");
 
             migrationBuilder.DropTable(
                 name: "inbox_state");
-
-            migrationBuilder.DropTable(
-                name: "order_saga");
-
-            migrationBuilder.DropTable(
-                name: "orders");
 
             migrationBuilder.DropTable(
                 name: "outbox_message");

@@ -5,14 +5,14 @@ using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
-using Orafo.Ordering;
+using Orafo.Invoicing;
 
 #nullable disable
 
-namespace Orafo.Ordering.Migrations
+namespace Orafo.Invoicing.Migrations
 {
-    [DbContext(typeof(OrderingDb))]
-    [Migration("20261123075643_Initial")]
+    [DbContext(typeof(InvoicingDb))]
+    [Migration("20261123083448_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -162,146 +162,172 @@ namespace Orafo.Ordering.Migrations
                     b.ToTable("outbox_message", (string)null);
                 });
 
-            modelBuilder.Entity("Orafo.Ordering.Intake.IdempotencyKey", b =>
+            modelBuilder.Entity("Orafo.Invoicing.Invoice", b =>
                 {
-                    b.Property<string>("Key")
-                        .HasMaxLength(255)
-                        .HasColumnType("character varying(255)")
-                        .HasColumnName("key");
+                    b.Property<string>("Number")
+                        .HasColumnType("text")
+                        .HasColumnName("number");
+
+                    b.Property<string>("Buyer")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("buyer");
+
+                    b.Property<string>("Currency")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("currency");
+
+                    b.Property<string>("CustomerNumber")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("customer_number");
+
+                    b.Property<decimal>("Gross")
+                        .HasColumnType("numeric")
+                        .HasColumnName("gross");
+
+                    b.Property<DateOnly>("IssueDate")
+                        .HasColumnType("date")
+                        .HasColumnName("issue_date");
+
+                    b.Property<DateTimeOffset>("IssuedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("issued_at");
+
+                    b.Property<string>("Lines")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("lines");
 
                     b.Property<Guid>("OrderId")
                         .HasColumnType("uuid")
                         .HasColumnName("order_id");
 
-                    b.Property<byte[]>("RequestHash")
-                        .IsRequired()
-                        .HasColumnType("bytea")
-                        .HasColumnName("request_hash");
+                    b.Property<int>("Sequence")
+                        .HasColumnType("integer")
+                        .HasColumnName("sequence");
 
-                    b.Property<DateTimeOffset>("UsedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("used_at");
-
-                    b.HasKey("Key")
-                        .HasName("pk_idempotency_keys");
-
-                    b.ToTable("idempotency_keys", (string)null);
-                });
-
-            modelBuilder.Entity("Orafo.Ordering.Intake.Order", b =>
-                {
-                    b.Property<Guid>("Id")
-                        .HasColumnType("uuid")
-                        .HasColumnName("id");
-
-                    b.Property<string>("CouponCode")
-                        .HasMaxLength(32)
-                        .HasColumnType("character varying(32)")
-                        .HasColumnName("coupon_code");
-
-                    b.Property<string>("CustomerNumber")
-                        .IsRequired()
-                        .HasMaxLength(32)
-                        .HasColumnType("character varying(32)")
-                        .HasColumnName("customer_number");
-
-                    b.Property<string>("Lines")
-                        .IsRequired()
-                        .HasColumnType("jsonb")
-                        .HasColumnName("lines");
-
-                    b.Property<DateTimeOffset>("SubmittedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("submitted_at");
-
-                    b.HasKey("Id")
-                        .HasName("pk_orders");
-
-                    b.ToTable("orders", (string)null);
-                });
-
-            modelBuilder.Entity("Orafo.Ordering.Saga.OrderSaga", b =>
-                {
-                    b.Property<Guid>("CorrelationId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("correlation_id");
-
-                    b.Property<string>("CouponCode")
-                        .HasColumnType("text")
-                        .HasColumnName("coupon_code");
-
-                    b.Property<string>("Currency")
-                        .HasMaxLength(3)
-                        .HasColumnType("character varying(3)")
-                        .HasColumnName("currency");
-
-                    b.Property<string>("CurrentState")
-                        .IsRequired()
-                        .HasMaxLength(32)
-                        .HasColumnType("character varying(32)")
-                        .HasColumnName("current_state");
-
-                    b.Property<string>("Customer")
-                        .HasColumnType("jsonb")
-                        .HasColumnName("customer");
-
-                    b.Property<string>("CustomerNumber")
+                    b.Property<string>("Series")
                         .IsRequired()
                         .HasColumnType("text")
-                        .HasColumnName("customer_number");
+                        .HasColumnName("series");
 
-                    b.Property<decimal?>("Gross")
-                        .HasPrecision(19, 4)
-                        .HasColumnType("numeric(19,4)")
-                        .HasColumnName("gross");
+                    b.Property<string>("Totals")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("totals");
 
+                    b.HasKey("Number")
+                        .HasName("pk_invoices");
+
+                    b.HasIndex("OrderId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_invoices_order_id");
+
+                    b.HasIndex("Series", "Sequence")
+                        .IsUnique()
+                        .HasDatabaseName("ix_invoices_series_sequence");
+
+                    b.ToTable("invoices", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_invoices_currency", "currency ~ '^[A-Z]{3}$'");
+
+                            t.HasCheckConstraint("ck_invoices_gross", "gross >= 0");
+
+                            t.HasCheckConstraint("ck_invoices_sequence", "sequence > 0");
+                        });
+                });
+
+            modelBuilder.Entity("Orafo.Invoicing.InvoiceSeries", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<int>("Last")
+                        .HasColumnType("integer")
+                        .HasColumnName("last");
+
+                    b.HasKey("Name")
+                        .HasName("pk_invoice_series");
+
+                    b.ToTable("invoice_series", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_invoice_series_last", "last >= 0");
+                        });
+                });
+
+            modelBuilder.Entity("Orafo.Invoicing.Printing.PrintJob", b =>
+                {
                     b.Property<string>("InvoiceNumber")
                         .HasColumnType("text")
                         .HasColumnName("invoice_number");
 
-                    b.Property<string>("Lines")
-                        .IsRequired()
-                        .HasColumnType("jsonb")
-                        .HasColumnName("lines");
+                    b.Property<int>("Attempts")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempts");
 
-                    b.Property<string>("PricedLines")
-                        .HasColumnType("jsonb")
-                        .HasColumnName("priced_lines");
-
-                    b.Property<string>("Reasons")
-                        .HasColumnType("jsonb")
-                        .HasColumnName("reasons");
-
-                    b.Property<DateTimeOffset>("SubmittedAt")
+                    b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
-                        .HasColumnName("submitted_at");
+                        .HasColumnName("created_at");
 
-                    b.Property<string>("SuspendedBecause")
+                    b.Property<DateTimeOffset?>("FinishedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("finished_at");
+
+                    b.Property<string>("LastError")
                         .HasColumnType("text")
-                        .HasColumnName("suspended_because");
+                        .HasColumnName("last_error");
 
-                    b.Property<string>("SuspendedIn")
-                        .HasMaxLength(32)
-                        .HasColumnType("character varying(32)")
-                        .HasColumnName("suspended_in");
+                    b.Property<DateTimeOffset?>("LeaseExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("lease_expires_at");
 
-                    b.Property<string>("Timeline")
+                    b.Property<Guid?>("LeaseToken")
+                        .HasColumnType("uuid")
+                        .HasColumnName("lease_token");
+
+                    b.Property<DateTimeOffset>("NextAttemptAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("next_attempt_at");
+
+                    b.Property<Guid>("OrderId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("order_id");
+
+                    b.Property<string>("State")
                         .IsRequired()
-                        .HasColumnType("jsonb")
-                        .HasColumnName("timeline");
+                        .HasColumnType("text")
+                        .HasColumnName("state");
 
-                    b.Property<string>("Totals")
-                        .HasColumnType("jsonb")
-                        .HasColumnName("totals");
+                    b.HasKey("InvoiceNumber")
+                        .HasName("pk_print_jobs");
 
-                    b.HasKey("CorrelationId")
-                        .HasName("pk_order_saga");
+                    b.HasIndex("NextAttemptAt")
+                        .HasDatabaseName("ix_print_jobs_next_attempt_at")
+                        .HasFilter("state in ('waiting', 'printing')");
 
-                    b.HasIndex("CurrentState")
-                        .HasDatabaseName("ix_order_saga_current_state")
-                        .HasFilter("current_state not in ('Completed', 'Rejected')");
+                    b.HasIndex("OrderId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_print_jobs_order_id");
 
-                    b.ToTable("order_saga", (string)null);
+                    b.ToTable("print_jobs", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_print_jobs_lease", "(state = 'printing') = (lease_token is not null and lease_expires_at is not null)");
+
+                            t.HasCheckConstraint("ck_print_jobs_state", "state in ('waiting', 'printing', 'printed', 'parked')");
+                        });
+                });
+
+            modelBuilder.Entity("Orafo.Invoicing.Printing.PrintJob", b =>
+                {
+                    b.HasOne("Orafo.Invoicing.Invoice", null)
+                        .WithOne()
+                        .HasForeignKey("Orafo.Invoicing.Printing.PrintJob", "InvoiceNumber")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_print_jobs_invoices_invoice_number");
                 });
 #pragma warning restore 612, 618
         }
