@@ -1,0 +1,141 @@
+using System.Collections.Concurrent;
+using MassTransit;
+using MassTransit.Saga;
+using MassTransit.Testing;
+using Microsoft.Extensions.DependencyInjection;
+using Orafo.Contracts;
+using Orafo.Ordering.Saga;
+
+namespace Orafo.Ordering.Tests;
+
+/// <summary>One order and the state machine, with messages carried in memory. Every wait is for a message that must come.</summary>
+internal sealed class OrderJourney : IAsyncDisposable
+{
+    public static readonly Party Customer = new() { Name = "Orafo", Street = "Via Maggio 1", PostalCode = "50125", City = "Firenze", Country = "IT" };
+    public static readonly RejectionReason[] Reasons = [new() { Code = "unknown-article", Text = "There is no article NOPE-1.", Pointer = "/lines/0/sku" }];
+
+    private static readonly OrderTotals Totals = new()
+    {
+        Currency = "EUR", LinesNet = 10m, Allowance = 0m, Net = 10m, Vat = 2.20m, Gross = 12.20m,
+        VatBreakdown = [new() { Category = "S", Rate = 22m, TaxableAmount = 10m, VatAmount = 2.20m }],
+    };
+
+    private static readonly PricedLine[] PricedLines =
+    [
+        new() { Sku = "MUG-01", Name = "Mug", Quantity = 1, UnitPrice = 10m, VatCategory = "S", VatRate = 22m, NetAmount = 10m },
+    ];
+
+    private readonly ServiceProvider _services;
+    private readonly ITestHarness _harness;
+    private readonly Observer _observer = new();
+
+    private OrderJourney(ServiceProvider services, ITestHarness harness)
+    {
+        (_services, _harness) = (services, harness);
+        harness.Bus.ConnectPublishObserver(_observer);
+        harness.Bus.ConnectConsumeObserver(_observer);
+    }
+
+    public Guid OrderId { get; } = Guid.CreateVersion7();
+
+    public OrderSubmitted Submitted => new()
+    {
+        OrderId = OrderId, CustomerNumber = "C-1001", SubmittedAt = DateTimeOffset.UnixEpoch, Lines = [new() { Sku = "MUG-01", Quantity = 1 }],
+    };
+
+    public OrderDetailsReady DetailsReady => new() { OrderId = OrderId, Customer = Customer, Lines = PricedLines, Totals = Totals };
+    public OrderDetailsRejected DetailsRejected => new() { OrderId = OrderId, Reasons = Reasons };
+    public InvoiceIssued InvoiceIssued => new() { OrderId = OrderId, InvoiceNumber = "2026-000001", IssueDate = new(2026, 1, 1) };
+    public InvoiceGenerated InvoiceGenerated => new() { OrderId = OrderId, InvoiceNumber = "2026-000001", GeneratedAt = DateTimeOffset.UnixEpoch };
+    public InvoiceFailed InvoiceFailed => new() { OrderId = OrderId, InvoiceNumber = "2026-000001", Reason = "The printer is out of paper." };
+    public OrderHandedOver HandedOver => new() { OrderId = OrderId, HandedOverAt = DateTimeOffset.UnixEpoch };
+    public HandOverFailed HandOverFailed => new() { OrderId = OrderId, Reason = "The carrier is on strike." };
+    public ResumeOrder Resume => new() { OrderId = OrderId };
+
+    /// <summary>What brings an order into a state.</summary>
+    public IReadOnlyList<object> WayTo(string state) => state switch
+    {
+        "GettingDetails" => [Submitted],
+        "Invoicing" => [Submitted, DetailsReady],
+        "HandingOver" => [Submitted, DetailsReady, InvoiceIssued, InvoiceGenerated],
+        "Completed" => [Submitted, DetailsReady, InvoiceIssued, InvoiceGenerated, HandedOver],
+        "Rejected" => [Submitted, DetailsRejected],
+        "Suspended in Invoicing" => [Submitted, DetailsReady, InvoiceIssued, InvoiceFailed],
+        "Suspended in HandingOver" => [Submitted, DetailsReady, InvoiceIssued, InvoiceGenerated, HandOverFailed],
+        _ => throw new ArgumentOutOfRangeException(nameof(state), state, "Unknown state."),
+    };
+
+    public static async Task<OrderJourney> Start(string? state = null)
+    {
+        var services = new ServiceCollection()
+            .AddSingleton(TimeProvider.System)
+            .AddMassTransitTestHarness(bus =>
+            {
+                bus.DisableUsageTelemetry();
+                bus.AddSagaStateMachine<OrderStateMachine, OrderSaga, OrderSagaDefinition>().InMemoryRepository();
+            })
+            .BuildServiceProvider(validateScopes: true);
+        var harness = services.GetTestHarness();
+        await harness.Start();
+        var journey = new OrderJourney(services, harness);
+        foreach (var message in state is null ? [] : journey.WayTo(state))
+            await journey.Receives(message);
+        return journey;
+    }
+
+    /// <summary>Returns when the saga has consumed this very message, or thrown at it.</summary>
+    public async Task<Exception?> Receives(object message)
+    {
+        var id = Guid.CreateVersion7();
+        var consumed = _observer.Expect(id);
+        await _harness.Bus.Publish(message, message.GetType(), context => context.MessageId = id);
+        return await consumed.WaitAsync(TimeSpan.FromSeconds(60));
+    }
+
+    public OrderSaga Saga => _services.GetRequiredService<IndexedSagaDictionary<OrderSaga>>()[OrderId].Instance;
+
+    /// <summary>What the saga itself published, in order.</summary>
+    public IReadOnlyList<object> Said => _observer.Said;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _harness.Stop();
+        await _services.DisposeAsync();
+    }
+
+    private sealed class Observer : IPublishObserver, IConsumeObserver
+    {
+        private readonly ConcurrentDictionary<Guid, TaskCompletionSource<Exception?>> _expected = new();
+        private readonly ConcurrentQueue<object> _said = new();
+
+        public IReadOnlyList<object> Said => [.. _said];
+
+        public Task<Exception?> Expect(Guid messageId) =>
+            _expected.GetOrAdd(messageId, _ => new TaskCompletionSource<Exception?>(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+
+        public Task PrePublish<T>(PublishContext<T> context) where T : class => Task.CompletedTask;
+
+        public Task PostPublish<T>(PublishContext<T> context) where T : class
+        {
+            // What the tests publish has an id that they expect.
+            if (context.MessageId is { } id && !_expected.ContainsKey(id) && context.Message is not Fault)
+                _said.Enqueue(context.Message);
+            return Task.CompletedTask;
+        }
+
+        public Task PublishFault<T>(PublishContext<T> context, Exception exception) where T : class => Task.CompletedTask;
+
+        public Task PreConsume<T>(ConsumeContext<T> context) where T : class => Task.CompletedTask;
+
+        public Task PostConsume<T>(ConsumeContext<T> context) where T : class => Consumed(context, null);
+
+        public Task ConsumeFault<T>(ConsumeContext<T> context, Exception exception) where T : class => Consumed(context, exception);
+
+        private Task Consumed(ConsumeContext context, Exception? exception)
+        {
+            if (context.MessageId is { } id && _expected.TryGetValue(id, out var expected))
+                expected.TrySetResult(exception);
+            return Task.CompletedTask;
+        }
+    }
+}
