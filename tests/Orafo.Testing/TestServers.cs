@@ -49,11 +49,7 @@ public static class TestServers
         if (Environment.GetEnvironmentVariable(ServerSet.Variable) is { Length: > 0 } json)
             return JsonSerializer.Deserialize<ServerSet>(json)!;
         var directory = Directory.CreateTempSubdirectory("orafo-test-").FullName;
-        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
-        {
-            _watchdog?.Dispose();
-            Directory.Delete(directory, recursive: true);
-        };
+        Watchdog.RemoveAtEnd(directory);
         return await ServerSet.StartAsync(directory, Watchdog, CancellationToken.None);
     }
 }

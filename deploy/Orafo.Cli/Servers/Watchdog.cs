@@ -24,6 +24,9 @@ public sealed class Watchdog : IDisposable
 
     public void Forget(int pid) => Say(string.Create(CultureInfo.InvariantCulture, $"- {pid}"));
 
+    /// <summary>Has a directory (its path without blanks) removed when all is stopped.</summary>
+    public void RemoveAtEnd(string directory) => Say("x " + directory);
+
     /// <summary>Ends the watch: what is still registered is stopped.</summary>
     public void Dispose()
     {

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Stops everything that is registered when its standard input ends, that is, when the process that started it is gone, however.
 # Lines: "+ PID START" registers a process (START: field 22 of /proc/PID/stat, so that a reused pid is never hit), "- PID" forgets it.
-# Each registered process leads a session of its own; whatever is left of that session is killed with it.
+# "x DIRECTORY" has a directory removed at the end. Each registered process leads a session of its own; whatever is left of that session is killed with it.
 trap '' HUP INT TERM
 registered=""
+rubbish=""
 
 stat_field() { # PID INDEX: a field of /proc/PID/stat counted after the command name, which may contain anything
     line=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
@@ -29,6 +30,7 @@ while read -r what pid start; do
         -) kept=""
            for entry in $registered; do [ "${entry%%:*}" = "$pid" ] || kept="$kept $entry"; done
            registered=$kept ;;
+        x) rubbish=$pid ;;
     esac
 done
 
@@ -42,4 +44,5 @@ for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     sleep 0.5
 done
 for entry in $registered; do kill_session "${entry%%:*}"; done
+[ -z "$rubbish" ] || rm -rf "$rubbish"
 exit 0

@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using Orafo.ServiceDefaults;
+using Orafo.Testing;
+
+namespace Orafo.Persistence.Tests;
+
+/// <summary>Instances of a service with the defaults of all of them, on a real PostgreSQL and a real RabbitMQ.</summary>
+internal sealed class LedgerService : IAsyncDisposable
+{
+    private readonly List<WebApplication> _instances = [];
+    private readonly Action<IBusRegistrationConfigurator> _consumers;
+
+    private LedgerService(string database, TestVirtualHost broker, Action<IBusRegistrationConfigurator> consumers) =>
+        (Database, Broker, _consumers) = (database, broker, consumers);
+
+    public string Database { get; }
+    public TestVirtualHost Broker { get; }
+
+    /// <summary>A database, a virtual host, and the given number of instances.</summary>
+    public static async Task<LedgerService> Start(int instances = 1, Action<IBusRegistrationConfigurator>? consumers = null)
+    {
+        var service = new LedgerService(
+            await TestServers.CreateDatabaseAsync("ledger"), await TestServers.CreateVirtualHostAsync("ledger"), consumers ?? Everybody);
+        await using (var db = service.OpenDb())
+            await db.Database.EnsureCreatedAsync();
+        for (var i = 0; i < instances; i++)
+            await service.StartInstance();
+        return service;
+    }
+
+    public static void Everybody(IBusRegistrationConfigurator bus)
+    {
+        bus.AddConsumer<NoteConsumer>().Endpoint(endpoint => endpoint.Name = "note");
+        bus.AddConsumer<NoteAndAnswerConsumer>().Endpoint(endpoint => endpoint.Name = "note-and-answer");
+        bus.AddConsumer<NoteAndFailConsumer>().Endpoint(endpoint => endpoint.Name = "note-and-fail");
+        bus.AddSagaStateMachine<TallyMachine, Tally>()
+            .EntityFrameworkRepository(saga => saga.ExistingDbContext<LedgerDb>())
+            .Endpoint(endpoint => endpoint.Name = "tally");
+    }
+
+    public async Task<WebApplication> StartInstance(Action<IBusRegistrationConfigurator>? consumers = null)
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["ConnectionStrings:Database"] = Database,
+            ["ConnectionStrings:Broker"] = Broker.Uri,
+            ["Urls"] = "http://127.0.0.1:0",
+        });
+        builder.Logging.SetMinimumLevel(LogLevel.None);
+        builder.AddServiceDefaults().AddDatabase<LedgerDb>().AddMessaging<LedgerDb>(consumers ?? _consumers);
+        var instance = builder.Build();
+        await instance.StartAsync();
+        await instance.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, TimeSpan.FromMinutes(1));
+        _instances.Add(instance);
+        return instance;
+    }
+
+    public async Task StopInstance(WebApplication instance)
+    {
+        _instances.Remove(instance);
+        await instance.StopAsync();
+        await instance.DisposeAsync();
+    }
+
+    /// <remarks>Without a pool: the test looks on while connections are being cut.</remarks>
+    public LedgerDb OpenDb() => new(new DbContextOptionsBuilder<LedgerDb>().UseNpgsql(Database + ";Pooling=false").UseSnakeCaseNamingConvention().Options);
+
+    /// <summary>Publishes as a request of the service would: through the outbox, saved at once.</summary>
+    public async Task Publish(params object[] messages)
+    {
+        await using var scope = _instances[0].Services.CreateAsyncScope();
+        var publish = scope.ServiceProvider.GetRequiredService<IPublishEndpoint>();
+        foreach (var message in messages)
+            await publish.Publish(message, message.GetType());
+        await scope.ServiceProvider.GetRequiredService<LedgerDb>().SaveChangesAsync();
+    }
+
+    /// <summary>Publishes straight to the broker, with an id of the test's choice.</summary>
+    public Task PublishPast(object message, Guid messageId) =>
+        _instances[0].Services.GetRequiredService<IBus>().Publish(message, message.GetType(), context => context.MessageId = messageId);
+
+    /// <summary>Waits until the condition holds; when it does not within two minutes, the last value tells why.</summary>
+    public async Task<T> Eventually<T>(Func<LedgerDb, Task<T>> look, Func<T, bool> holds)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            await using var db = OpenDb();
+            var seen = await look(db);
+            if (holds(seen))
+                return seen;
+            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromMinutes(2))
+                throw new AssertionException($"It did not come about; last seen: {seen}");
+            await Task.Delay(25); // The interval of looking, not the time to wait.
+        }
+    }
+
+    /// <summary>Every effect of a kind, once at least <paramref name="count"/> are there and nothing is on its way any longer.</summary>
+    public async Task<IReadOnlyList<int>> Effects(string of, int count)
+    {
+        await Eventually(db => db.Effects.CountAsync(effect => effect.Of == of), seen => seen >= count);
+        await Quiet();
+        await using var db = OpenDb();
+        return await db.Effects.Where(effect => effect.Of == of).OrderBy(effect => effect.Id).Select(effect => effect.Value).ToListAsync();
+    }
+
+    /// <summary>Nothing waits: no outbox row, no message in a queue (errors aside).</summary>
+    public async Task Quiet()
+    {
+        await Eventually(async db => await db.Set<MassTransit.EntityFrameworkCoreIntegration.OutboxMessage>().CountAsync(), rows => rows == 0);
+        await Eventually(
+            async _ => (await Broker.QueuesAsync()).Where(queue => !queue.Key.EndsWith("_error", StringComparison.Ordinal)).Sum(queue => queue.Value), messages => messages == 0);
+    }
+
+    /// <summary>Ends every connection of the service to its database, as a failing server does.</summary>
+    public async Task CutConnections()
+    {
+        await using var connection = new NpgsqlConnection(Database + ";Pooling=false");
+        await connection.OpenAsync();
+        await using var cut = new NpgsqlCommand(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()", connection);
+        await cut.ExecuteNonQueryAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var instance in _instances.ToArray())
+            await StopInstance(instance);
+        await Broker.DisposeAsync();
+    }
+}
