@@ -1,5 +1,6 @@
 using MassTransit;
 using Orafo.Contracts;
+using Orafo.ServiceDefaults;
 
 namespace Orafo.HandOver;
 
@@ -21,7 +22,7 @@ public sealed class HandOverOrderConsumer(HandOverDb db, TimeProvider time, ILog
                 Lines = command.Lines,
                 Currency = command.Total.Currency,
                 Total = command.Total.Amount,
-                HandedOverAt = time.GetUtcNow(),
+                HandedOverAt = time.GetStorableNow(),
             };
             db.HandOvers.Add(handOver);
             logger.LogInformation("Order {OrderId} is handed over", command.OrderId);

@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Orafo.Contracts;
 using Orafo.Invoicing.Printing;
+using Orafo.ServiceDefaults;
 
 namespace Orafo.Invoicing;
 
@@ -36,7 +37,7 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, TimeProvider time, I
 
     private async Task<Invoice> Issue(GenerateInvoice command, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = time.GetStorableNow();
         var issueDate = seller.Value.DateAt(now);
         var series = issueDate.Year.ToString(CultureInfo.InvariantCulture);
         // Taken as late as can be: from here to the commit nobody else gets a number of the series.
@@ -65,7 +66,7 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, TimeProvider time, I
     {
         var job = await db.PrintJobs.SingleAsync(job => job.InvoiceNumber == invoice.Number, cancellationToken);
         if (job.State == PrintJob.Parked)
-            job.TryAgain(time.GetUtcNow());
+            job.TryAgain(time.GetStorableNow());
         return job;
     }
 

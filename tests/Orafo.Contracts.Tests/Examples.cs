@@ -34,8 +34,8 @@ internal static class Examples
         LinesNet = 24.25m,
         Allowance = 4.25m,
         Net = 20.00m,
-        Vat = 3.41m,
-        Gross = 23.41m,
+        Vat = 3.42m,
+        Gross = 23.42m,
         VatBreakdown =
         [
             new() { Category = "S", Rate = 22m, TaxableAmount = 11.75m, VatAmount = 2.59m },
@@ -46,7 +46,7 @@ internal static class Examples
     public static readonly IReadOnlyList<object> All =
     [
         new OrderSubmitted { OrderId = OrderId, CustomerNumber = "C-1001", SubmittedAt = At, Lines = Lines, CouponCode = "SPRING" },
-        new OrderCompleted { OrderId = OrderId, InvoiceNumber = "2026-000001", Total = new(23.41m, "EUR"), CompletedAt = At },
+        new OrderCompleted { OrderId = OrderId, InvoiceNumber = "2026-000001", Total = new(23.42m, "EUR"), CompletedAt = At },
         new OrderRejected { OrderId = OrderId, Reasons = Reasons, RejectedAt = At },
         new ResumeOrder { OrderId = OrderId },
         new CancelOrder { OrderId = OrderId, Reason = "The customer changed their mind." },
@@ -62,7 +62,7 @@ internal static class Examples
         new InvoiceCredited { OrderId = OrderId, InvoiceNumber = "2026-000001", CreditNoteNumber = "C2026-000001" },
         new HandOverOrder
         {
-            OrderId = OrderId, CustomerNumber = "C-1001", InvoiceNumber = "2026-000001", DeliverTo = Customer, Lines = Lines, Total = new(23.41m, "EUR"),
+            OrderId = OrderId, CustomerNumber = "C-1001", InvoiceNumber = "2026-000001", DeliverTo = Customer, Lines = Lines, Total = new(23.42m, "EUR"),
         },
         new OrderHandedOver { OrderId = OrderId, HandedOverAt = At },
         new HandOverFailed { OrderId = OrderId, Reason = "The carrier refused the parcel." },

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Orafo.Contracts;
 using Orafo.OrderDetails.Catalogue;
+using Orafo.ServiceDefaults;
 
 namespace Orafo.OrderDetails.Details;
 
@@ -45,7 +46,7 @@ public sealed class GetOrderDetailsConsumer(
             Reasons = assessment.Reasons,
             Currency = assessment.Totals?.Currency,
             Gross = assessment.Totals?.Gross,
-            PreparedAt = time.GetUtcNow(),
+            PreparedAt = time.GetStorableNow(),
         };
         db.OrderDetails.Add(detail);
         logger.LogInformation("Order {OrderId} is {Outcome}", order.OrderId, detail.Accepted ? "accepted" : "rejected");

@@ -6,6 +6,7 @@ using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Orafo.Contracts;
 using Orafo.Ordering.Saga;
+using Orafo.ServiceDefaults;
 
 namespace Orafo.Ordering.Intake;
 
@@ -47,13 +48,14 @@ public static class OrderEndpoints
         if (idempotencyKey is not null && await FindByKey(db, idempotencyKey, cancellationToken) is { } earlier)
             return AnswerAgain(earlier, body);
 
+        var now = time.GetStorableNow();
         var order = new Order
         {
-            Id = Guid.CreateVersion7(time.GetUtcNow()),
+            Id = Guid.CreateVersion7(now),
             CustomerNumber = body.CustomerNumber!,
             CouponCode = body.CouponCode,
             Lines = body.ToOrderLines(),
-            SubmittedAt = time.GetUtcNow(),
+            SubmittedAt = now,
         };
         db.Orders.Add(order);
         if (idempotencyKey is not null)

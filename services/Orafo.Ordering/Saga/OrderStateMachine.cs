@@ -1,5 +1,6 @@
 using MassTransit;
 using Orafo.Contracts;
+using Orafo.ServiceDefaults;
 
 namespace Orafo.Ordering.Saga;
 
@@ -83,7 +84,7 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
         WhenEnter(Completed, enter => enter.Then(order => order.Saga.ForgetWhatIsNotNeededAnyLonger()));
         WhenEnter(Rejected, enter => enter.Then(order => order.Saga.ForgetWhatIsNotNeededAnyLonger()));
         foreach (var state in new[] { GettingDetails, Invoicing, HandingOver, Suspended, Completed, Rejected })
-            WhenEnter(state, enter => enter.Then(order => order.Saga.Timeline = [.. order.Saga.Timeline, new(state.Name, time.GetUtcNow())]));
+            WhenEnter(state, enter => enter.Then(order => order.Saga.Timeline = [.. order.Saga.Timeline, new(state.Name, time.GetStorableNow())]));
     }
 
     public State GettingDetails { get; private set; } = null!;
@@ -154,7 +155,7 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
     {
         OrderId = order.Saga.CorrelationId,
         Reasons = order.Message.Reasons,
-        RejectedAt = time.GetUtcNow(),
+        RejectedAt = time.GetStorableNow(),
     };
 
     private static OrderCompleted Completion(BehaviorContext<OrderSaga> order, TimeProvider time) => new()
@@ -162,7 +163,7 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
         OrderId = order.Saga.CorrelationId,
         InvoiceNumber = order.Saga.InvoiceNumber ?? throw new InvalidOperationException("A completed order has an invoice."),
         Total = order.Saga.Total ?? throw new InvalidOperationException("A completed order has a total."),
-        CompletedAt = time.GetUtcNow(),
+        CompletedAt = time.GetStorableNow(),
     };
 }
 

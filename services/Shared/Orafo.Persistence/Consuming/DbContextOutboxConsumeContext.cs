@@ -38,6 +38,10 @@ internal sealed class DbContextOutboxConsumeContext<TDbContext, T>(
         await transaction.CommitAsync(CancellationToken);
     }
 
+    /// <remarks>A <see cref="Fault{T}"/> goes past the outbox: what it would be stored with is being rolled back.</remarks>
+    public override Task NotifyFaulted<TMessage>(ConsumeContext<TMessage> context, TimeSpan duration, string consumerType, Exception exception) =>
+        base.NotifyFaulted(CapturedContext as ConsumeContext<TMessage> ?? context, duration, consumerType, exception);
+
     public override Task SetDelivered() => Task.CompletedTask;
 
     public override Task<List<OutboxMessageContext>> LoadOutboxMessages() => Task.FromResult<List<OutboxMessageContext>>([]);

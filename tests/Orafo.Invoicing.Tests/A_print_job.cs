@@ -1,0 +1,111 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Orafo.Contracts;
+using Orafo.Invoicing.Printing;
+using Orafo.Testing;
+
+namespace Orafo.Invoicing.Tests;
+
+public sealed class A_print_job
+{
+    [Test]
+    public async Task Is_printed_once_and_said_to_be_by_many_workers_of_several_instances()
+    {
+        var printer = new Printer();
+        await using var service = await Start(printer, parallelism: 8);
+        var commands = Enumerable.Range(0, 60).Select(_ => An_invoice.Command()).ToArray();
+        await Task.WhenAll(commands.Select(command => service.Deliver(command)));
+
+        var generated = await service.Hears<InvoiceGenerated>(commands.Length);
+        await service.Sees(db => db.PrintJobs.CountAsync(job => job.State == PrintJob.Printed), count => count == commands.Length);
+        Assert.That(generated.Select(message => message.OrderId), Is.EquivalentTo(commands.Select(command => command.OrderId)));
+        Assert.That(printer.Asked.Values, Is.All.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Is_printed_when_the_printer_is_back()
+    {
+        var printer = new Printer { Answer = HttpStatusCode.ServiceUnavailable };
+        await using var service = await Start(printer);
+        await service.Deliver(An_invoice.Command());
+        var error = await service.Sees(db => db.PrintJobs.Select(job => job.LastError).SingleOrDefaultAsync(), error => error is not null);
+        Assert.That(error, Does.Contain("503"));
+
+        printer.Answer = HttpStatusCode.OK;
+        await service.Hears<InvoiceGenerated>();
+        Assert.That(await service.Look(db => db.PrintJobs.Select(job => job.State).SingleAsync()), Is.EqualTo(PrintJob.Printed));
+    }
+
+    [Test]
+    public async Task Is_parked_after_its_attempts_and_printed_after_an_operators_decision()
+    {
+        var printer = new Printer { Answer = HttpStatusCode.ServiceUnavailable };
+        await using var service = await Start(printer, attempts: 3);
+        var command = An_invoice.Command();
+        await service.Deliver(command);
+        var failed = (await service.Hears<InvoiceFailed>()).Single();
+        Assert.That((failed.OrderId, printer.Asked.Values.Single()), Is.EqualTo((command.OrderId, 3)));
+        Assert.That(await service.Look(db => db.PrintJobs.Select(job => job.State).SingleAsync()), Is.EqualTo(PrintJob.Parked));
+
+        printer.Answer = HttpStatusCode.OK;
+        await service.Deliver(command);
+        await service.Hears<InvoiceGenerated>();
+        Assert.That(await service.Look(db => db.Invoices.CountAsync()), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Is_taken_over_from_a_worker_that_died_and_only_its_holder_can_finish_it()
+    {
+        var printer = new Printer { Answer = HttpStatusCode.ServiceUnavailable };
+        await using var service = await Start(printer, attempts: 1000);
+        await service.Deliver(An_invoice.Command());
+        await service.Sees(db => db.PrintJobs.CountAsync(), count => count == 1);
+        // What a worker leaves behind that died with the page under way, an hour ago.
+        var deadLease = Guid.CreateVersion7();
+        await service.Sees(
+            db => db.Database.ExecuteSqlAsync(
+                $"""
+                 update print_jobs set state = 'printing', lease_token = {deadLease}, lease_expires_at = now() - interval '1 h', next_attempt_at = now()
+                 where state = 'waiting'
+                 """),
+            taken => taken == 1);
+
+        printer.Answer = HttpStatusCode.OK;
+        await service.Hears<InvoiceGenerated>();
+        var late = await service.Look(db => db.Database.ExecuteSqlAsync($"update print_jobs set state = 'parked' where lease_token = {deadLease}"));
+        Assert.That((late, (await service.Hears<InvoiceGenerated>()).Count), Is.EqualTo((0, 1)));
+    }
+
+    private static Task<ConsumerHarness<InvoicingDb>> Start(Printer printer, int parallelism = 2, int attempts = 25) =>
+        An_invoice.Start(services =>
+        {
+            services.AddSingleton<IConfiguration>(new ConfigurationBuilder()
+                .AddInMemoryCollection(new Dictionary<string, string?> { ["Printer:Url"] = "http://printer.invalid" }).Build());
+            services.AddPrinting();
+            services.Configure<PrintingOptions>(options =>
+            {
+                options.Parallelism = parallelism;
+                options.Attempts = attempts;
+                options.PollingInterval = options.FirstPause = options.LongestPause = TimeSpan.FromMilliseconds(50);
+            });
+            services.AddHttpClient<PrinterClient>().ConfigurePrimaryHttpMessageHandler(() => printer);
+        });
+
+    /// <summary>The other end of the wire.</summary>
+    private sealed class Printer : HttpMessageHandler
+    {
+        public HttpStatusCode Answer { get; set; } = HttpStatusCode.OK;
+        public ConcurrentDictionary<string, int> Asked { get; } = new();
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var body = JsonDocument.Parse(await request.Content!.ReadAsStringAsync(cancellationToken)).RootElement;
+            Asked.AddOrUpdate(body.GetProperty("invoiceNumber").GetString()!, 1, (_, times) => times + 1);
+            return new HttpResponseMessage(Answer);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using Npgsql;
+using Orafo.Contracts;
+using Orafo.Testing;
+
+namespace Orafo.Invoicing.Tests;
+
+public sealed class An_invoice
+{
+    private static readonly OrderTotals Sound = new()
+    {
+        Currency = "EUR", LinesNet = 10m, Allowance = 0m, Net = 10m, Vat = 2.20m, Gross = 12.20m,
+        VatBreakdown = [new() { Category = "S", Rate = 22m, TaxableAmount = 10m, VatAmount = 2.20m }],
+    };
+
+    [Test]
+    public async Task Has_a_number_without_gap_or_double_although_many_are_issued_at_once_and_some_fail()
+    {
+        await using var service = await Start();
+        var good = Enumerable.Range(0, 100).Select(_ => Command()).ToArray();
+        // Fails after it has taken its number: the column does not take a currency like that.
+        var bad = Enumerable.Range(0, 20).Select(_ => Command(Sound with { Currency = "eur" })).ToArray();
+        await Task.WhenAll(good.Zip([.. bad, .. good]).SelectMany(pair => new[] { service.Deliver(pair.First), service.Deliver(pair.Second) }));
+
+        await service.Sees(db => db.Invoices.CountAsync(), count => count == good.Length);
+        await service.Hears<InvoiceIssued>(good.Length);
+        var sequences = await service.Look(db => db.Invoices.OrderBy(invoice => invoice.Sequence).Select(invoice => invoice.Sequence).ToListAsync());
+        var orders = await service.Look(db => db.Invoices.Select(invoice => invoice.OrderId).ToListAsync());
+        Assert.That(sequences, Is.EqualTo(Enumerable.Range(1, good.Length)));
+        Assert.That(orders, Is.EquivalentTo(good.Select(command => command.OrderId)));
+    }
+
+    [Test]
+    public async Task Is_issued_once_for_an_order_whose_step_is_repeated()
+    {
+        await using var service = await Start();
+        var command = Command();
+        for (var i = 1; i <= 3; i++)
+        {
+            await service.Deliver(command);
+            await service.Hears<InvoiceIssued>(i);
+        }
+
+        Assert.That((await service.Hears<InvoiceIssued>(3)).Distinct(), Has.Exactly(1).Items);
+        Assert.That(await service.Look(db => db.PrintJobs.CountAsync()), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Starts_a_new_series_with_the_year_of_the_sellers_time_zone()
+    {
+        // 23:30 UTC on New Year's Eve is the next year in Rome.
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 12, 31, 22, 30, 0, TimeSpan.Zero));
+        await using var service = await Start(services => services.AddSingleton<TimeProvider>(time));
+        await service.Deliver(Command());
+        await service.Hears<InvoiceIssued>();
+        time.SetUtcNow(new DateTimeOffset(2026, 12, 31, 23, 30, 0, TimeSpan.Zero));
+        await service.Deliver(Command());
+
+        Assert.That((await service.Hears<InvoiceIssued>(2)).Select(issued => (issued.InvoiceNumber, issued.IssueDate)),
+            Is.EqualTo(new[] { ("2026-000001", new DateOnly(2026, 12, 31)), ("2027-000001", new DateOnly(2027, 1, 1)) }));
+    }
+
+    [TestCase("update invoices set gross = 0")]
+    [TestCase("delete from invoices")]
+    [TestCase("truncate invoices cascade")]
+    public async Task Is_never_changed_or_deleted_by_anybody(string attempt)
+    {
+        await using var service = await Start();
+        await service.Deliver(Command());
+        await service.Hears<InvoiceIssued>();
+        Assert.That(() => service.Look(db => db.Database.ExecuteSqlRawAsync(attempt)),
+            Throws.TypeOf<PostgresException>().With.Property(nameof(PostgresException.SqlState)).EqualTo("23001"));
+    }
+
+    [Test]
+    public async Task Is_refused_if_its_totals_do_not_add_up()
+    {
+        await using var service = await Start();
+        var sound = Command();
+        await service.Deliver(Command(Sound with { Gross = 12.21m }));
+        await service.Deliver(Command(Sound with { LinesNet = 11m }));
+        await service.Deliver(sound);
+        var issued = (await service.Hears<InvoiceIssued>()).Single();
+        Assert.That((issued.OrderId, issued.InvoiceNumber[^6..]), Is.EqualTo((sound.OrderId, "000001")));
+    }
+
+    internal static GenerateInvoice Command(OrderTotals? totals = null) => new()
+    {
+        OrderId = Guid.CreateVersion7(),
+        CustomerNumber = "C-1001",
+        Customer = new() { Name = "Orafo", Street = "Via Maggio 11", PostalCode = "50125", City = "Firenze", Country = "IT" },
+        Lines = [new() { Sku = "MUG-01", Name = "Mug", Quantity = 1, UnitPrice = 10m, VatCategory = "S", VatRate = 22m, NetAmount = 10m }],
+        Totals = totals ?? Sound,
+    };
+
+    internal static Task<ConsumerHarness<InvoicingDb>> Start(Action<IServiceCollection>? services = null) =>
+        ConsumerHarness<InvoicingDb>.StartAsync(
+            bus => bus.AddConsumer<GenerateInvoiceConsumer, GenerateInvoiceDefinition>(),
+            collection =>
+            {
+                collection.AddOptions<SellerOptions>();
+                services?.Invoke(collection);
+            },
+            typeof(InvoiceIssued), typeof(InvoiceGenerated), typeof(InvoiceFailed));
+}

@@ -1,0 +1,105 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orafo.ServiceDefaults;
+
+namespace Orafo.Testing;
+
+/// <summary>A service's consumers on a real, migrated database, inbox and outbox included. Only the broker is in memory.</summary>
+public sealed class ConsumerHarness<TDbContext> : IAsyncDisposable where TDbContext : DbContext
+{
+    private readonly IHost _host;
+
+    private ConsumerHarness(IHost host) => _host = host;
+
+    public IServiceProvider Services => _host.Services;
+
+    /// <param name="configure">The consumers.</param>
+    /// <param name="services">What else the service registers.</param>
+    /// <param name="answers">The messages that the test wants to hear.</param>
+    public static async Task<ConsumerHarness<TDbContext>> StartAsync(
+        Action<IBusRegistrationConfigurator> configure, Action<IServiceCollection>? services, params Type[] answers)
+    {
+        var database = await TestServers.CreateDatabaseAsync(typeof(TDbContext).Name.ToLowerInvariant());
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<Heard>();
+        builder.Services.AddDbContextPool<TDbContext>(options => options.UseNpgsql(database).UseSnakeCaseNamingConvention());
+        services?.Invoke(builder.Services);
+        builder.Services.AddMassTransit(bus =>
+        {
+            bus.DisableUsageTelemetry();
+            bus.AddEntityFrameworkOutbox<TDbContext>(outbox => outbox.UsePostgres().UseBusOutbox());
+            bus.AddConfigureEndpointsCallback((context, _, endpoint) => endpoint.UseReliableDelivery<TDbContext>(context));
+            configure(bus);
+            foreach (var answer in answers)
+                bus.AddConsumer(typeof(Recorder<>).MakeGenericType(answer));
+            bus.UsingInMemory((context, memory) => memory.ConfigureEndpoints(context));
+        });
+        var host = builder.Build();
+        await using (var scope = host.Services.CreateAsyncScope())
+            await scope.ServiceProvider.GetRequiredService<TDbContext>().Database.MigrateAsync();
+        await host.StartAsync();
+        return new ConsumerHarness<TDbContext>(host);
+    }
+
+    /// <summary>Delivers a message, each time as one of its own.</summary>
+    public Task Deliver<T>(T message) where T : class => _host.Services.GetRequiredService<IBus>().Publish(message);
+
+    /// <summary>What was heard of a kind, as soon as there are that many.</summary>
+    public async Task<IReadOnlyList<T>> Hears<T>(int count = 1)
+    {
+        var heard = _host.Services.GetRequiredService<Heard>();
+        await Eventually(() => Task.FromResult(heard.Messages.OfType<T>().Count()), seen => seen >= count);
+        return [.. heard.Messages.OfType<T>()];
+    }
+
+    /// <summary>Looks into the database with a context of its own.</summary>
+    public async Task<T> Look<T>(Func<TDbContext, Task<T>> look)
+    {
+        await using var scope = _host.Services.CreateAsyncScope();
+        return await look(scope.ServiceProvider.GetRequiredService<TDbContext>());
+    }
+
+    /// <summary>Waits until the database shows it, at most two minutes.</summary>
+    public Task<T> Sees<T>(Func<TDbContext, Task<T>> look, Func<T, bool> holds) => Eventually(() => Look(look), holds);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync();
+        _host.Dispose();
+    }
+
+    private static async Task<T> Eventually<T>(Func<Task<T>> look, Func<T, bool> holds)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var seen = await look();
+            if (holds(seen))
+                return seen;
+            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromMinutes(2))
+                throw new TimeoutException($"It did not come about; last seen: {seen}");
+            await Task.Delay(20); // The interval of looking, not the time to wait.
+        }
+    }
+}
+
+internal sealed class Heard
+{
+    public ConcurrentQueue<object> Messages { get; } = new();
+}
+
+internal sealed class Recorder<T>(Heard heard) : IConsumer<T> where T : class
+{
+    public Task Consume(ConsumeContext<T> context)
+    {
+        heard.Messages.Enqueue(context.Message);
+        return Task.CompletedTask;
+    }
+}
