@@ -9,7 +9,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
 {
     public const int Interrupt = 2;
     public const int Terminate = 15;
-    private const int Kill = 9;
+    public const int Kill = 9;
 
     private readonly Process _process;
     private readonly Watchdog _watchdog;

@@ -12,6 +12,8 @@ public sealed class Watchdog : IDisposable
 
     private Watchdog(Process process) => _process = process;
 
+    public Mesh.ProcessId Id => new(_process.Id, Proc.StartTime(_process.Id) ?? 0);
+
     public static Watchdog Start()
     {
         var script = Path.Combine(AppContext.BaseDirectory, "Servers", "watchdog.sh");

@@ -1,0 +1,89 @@
+namespace Orafo.Cli.Auditing;
+
+/// <summary>What the audit reads, each statement in the database of one service. $1 … are parameters.</summary>
+/// <remarks>All rows come in the order of the order's id, so that the ledgers can be laid side by side without holding any of them.</remarks>
+internal static class LedgerStatements
+{
+    /// <summary>orafo_ordering: every order that was accepted or that a saga carries, and whether its first message is still unsent.</summary>
+    /// <remarks>
+    /// One statement, so one snapshot: the saga's row, the outbox row and the order are seen at the same moment. Between the two
+    /// (sent, not yet consumed) the order is in neither; the broker knows it then.
+    /// </remarks>
+    public const string Orders =
+        """
+        select coalesce(o.id, s.correlation_id) as order_id,
+               o.id is not null as accepted,
+               coalesce(o.customer_number, s.customer_number) as customer_number,
+               s.current_state,
+               s.invoice_number,
+               s.currency,
+               s.gross,
+               m.order_id is not null as unsent
+        from orders o
+        full join order_saga s on s.correlation_id = o.id
+        left join (
+            select distinct (body::jsonb #>> '{message,orderId}')::uuid as order_id
+            from outbox_message
+            where message_type like '%:OrderSubmitted%') m on m.order_id = o.id
+        order by 1
+        """;
+
+    /// <summary>orafo_order_details: what was worked out for each order.</summary>
+    public const string Details =
+        """
+        select order_id, customer_number, accepted, currency, gross
+        from order_details
+        order by order_id
+        """;
+
+    /// <summary>orafo_invoicing: invoices with their paper, and papers without an invoice.</summary>
+    public const string Invoices =
+        """
+        select coalesce(i.order_id, p.order_id) as order_id, i.number, i.currency, i.gross, p.invoice_number as print_of, p.state
+        from invoices i
+        full join print_jobs p on p.invoice_number = i.number
+        order by 1, 2
+        """;
+
+    /// <summary>orafo_hand_over: what was handed over.</summary>
+    public const string HandOvers =
+        """
+        select order_id, invoice_number, currency, total
+        from hand_overs
+        order by order_id
+        """;
+
+    /// <summary>orafo_invoicing: series whose numbers are not exactly 1, 2, 3 …</summary>
+    public const string BrokenSeries =
+        """
+        select series, count(*), min(sequence), max(sequence)
+        from invoices
+        group by series
+        having min(sequence) <> 1 or max(sequence) <> count(*) or count(distinct sequence) <> count(*)
+        order by series
+        """;
+
+    /// <summary>orafo_ordering: which of $1 were accepted by now.</summary>
+    public const string Accepted = "select id from orders where id = any ($1)";
+
+    /// <summary>orafo_ordering: which of $1 have a saga by now, or a first message that is still to be sent.</summary>
+    public const string Carried =
+        """
+        select correlation_id
+        from order_saga
+        where correlation_id = any ($1)
+        union
+        select (body::jsonb #>> '{message,orderId}')::uuid
+        from outbox_message
+        where message_type like '%:OrderSubmitted%' and (body::jsonb #>> '{message,orderId}')::uuid = any ($1)
+        """;
+
+    /// <summary>Any service: messages that the broker has not confirmed yet, by type, with the last error of each.</summary>
+    public const string Unsent =
+        """
+        select split_part(split_part(message_type, ';', 1), ':', 4) as message, count(*), max(last_error)
+        from outbox_message
+        group by 1
+        order by 1
+        """;
+}

@@ -1,0 +1,183 @@
+using System.Globalization;
+using Orafo.Cli.Servers;
+
+namespace Orafo.Cli.Mesh;
+
+/// <summary>Starts the mesh, brings back what dies, and stops it all.</summary>
+internal sealed class Supervisor : IAsyncDisposable
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan HealthyFor = TimeSpan.FromMinutes(1);
+
+    private readonly DataDirectory _data;
+    private readonly double _printSeconds;
+    private readonly Announcer _announcer;
+    private readonly Secrets _secrets;
+    private readonly FileStream _lock;
+    private readonly Watchdog _watchdog = Watchdog.Start();
+    private readonly HttpClient _health = Health.NewClient();
+    private readonly PostgresPart _postgres;
+    private readonly BrokerPart _broker;
+    private readonly Lock _saving = new();
+    private List<Part> _services = [];
+    private bool _isUp;
+
+    /// <exception cref="OrafoException">Another supervisor has the directory.</exception>
+    public Supervisor(DataDirectory data, double printSeconds, Announcer announcer)
+    {
+        (_data, _printSeconds, _announcer) = (data, printSeconds, announcer);
+        try
+        {
+            _lock = new FileStream(data.Lock, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new OrafoException($"Another supervisor is at work in {data.Path}.", e);
+        }
+
+        _secrets = Secrets.LoadOrCreate(data.Secrets);
+        _postgres = new PostgresPart(data, _secrets, _watchdog);
+        _broker = new BrokerPart(data, _secrets, _watchdog);
+    }
+
+    /// <summary>Until <paramref name="stop"/>; the processes are stopped by disposal.</summary>
+    /// <param name="whenUp">Called once, when everything is healthy.</param>
+    public async Task RunAsync(Action whenUp, CancellationToken stop)
+    {
+        await StopLeftovers();
+        await Installation.EnsureAsync(_announcer.Say, stop);
+        Save();
+        await Task.WhenAll(
+            _announcer.Step("Starting PostgreSQL", "PostgreSQL runs", _postgres.StartAsync(stop)),
+            _announcer.Step("Starting RabbitMQ", "RabbitMQ runs", _broker.StartAsync(stop)));
+        Save();
+        var databases = new Databases(_data, _secrets, _postgres.Server!, _watchdog);
+        await _announcer.Step("Preparing the databases", "The databases are ready", PrepareDatabases(databases, stop));
+
+        var printer = NewPrinter();
+        _services = [printer];
+        await printer.StartAsync(stop);
+        var services = MeshService.All.Select(service => NewService(service, printer.Url!)).ToArray();
+        _services = [.. services, printer];
+        await _announcer.Step("Starting the services", "The services run", Task.WhenAll(services.Select(service => service.StartAsync(stop))));
+        _isUp = true;
+        Save();
+        whenUp();
+        await Task.WhenAll(Parts.Select(part => KeepAlive(part, stop)));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(_services.Select(part => part.StopAsync()));
+        await Task.WhenAll(_broker.StopAsync(), _postgres.StopAsync());
+        // Stops what a part was just starting when it was told to stop.
+        _watchdog.Dispose();
+        _health.Dispose();
+        File.Delete(_data.State);
+        await _lock.DisposeAsync();
+    }
+
+    private IEnumerable<Part> Parts => [_postgres, _broker, .. _services];
+
+    /// <summary>A supervisor that was killed has a watchdog that stops its processes; this waits for that, and helps.</summary>
+    private async Task StopLeftovers()
+    {
+        var left = MeshState.Load(_data)?.Processes().Where(process => process.IsRunning).ToArray() ?? [];
+        if (left.Length == 0)
+            return;
+        _announcer.Say("  Stopping what a predecessor left behind");
+        foreach (var process in left)
+            process.Signal(ChildProcess.Terminate);
+        var started = TimeProvider.System.GetTimestamp();
+        while (left.Any(process => process.IsRunning))
+        {
+            if (TimeProvider.System.GetElapsedTime(started) > TimeSpan.FromSeconds(15))
+            {
+                foreach (var process in left)
+                    process.Signal(ChildProcess.Kill);
+            }
+
+            await Task.Delay(100);
+        }
+    }
+
+    private static async Task PrepareDatabases(Databases databases, CancellationToken stop)
+    {
+        await databases.CreateAsync(stop);
+        await databases.MigrateAsync(stop);
+    }
+
+    private ServicePart NewPrinter() => new(
+        MeshService.Printer, MeshService.PrinterProject, MeshService.PrinterPort,
+        new Dictionary<string, string?>
+        {
+            ["Printer__PrintSeconds"] = _printSeconds.ToString(CultureInfo.InvariantCulture),
+            ["Printer__Directory"] = _data.Printer,
+        },
+        _data, _watchdog, _health);
+
+    private ServicePart NewService(MeshService service, string printerUrl)
+    {
+        var password = _secrets.Services[service.Name];
+        return new ServicePart(
+            service.Name, service.Project, service.Port,
+            new Dictionary<string, string?>
+            {
+                ["ConnectionStrings__Database"] = Databases.ConnectionString(_postgres.Server!.Port, service.Database, service.Database, password),
+                ["ConnectionStrings__Broker"] = MeshState.AmqpUri(_broker.Server!.Ports.Amqp, service.Database, password),
+                ["Printer__Url"] = printerUrl,
+                ["Catalogue__Directory"] = Path.Combine(Repository.Root, "deploy", "samples"),
+            },
+            _data, _watchdog, _health);
+    }
+
+    private async Task KeepAlive(Part part, CancellationToken stop)
+    {
+        var pause = FirstPause;
+        while (!stop.IsCancellationRequested)
+        {
+            var started = TimeProvider.System.GetTimestamp();
+            try
+            {
+                var exitCode = await part.Process!.Exited.WaitAsync(stop);
+                if (TimeProvider.System.GetElapsedTime(started) > HealthyFor)
+                    pause = FirstPause;
+                _announcer.Say($"{part.Title} ended (exit code {exitCode}); it is started again in {pause.TotalSeconds:0} s");
+                Save();
+                await Task.Delay(pause, stop);
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+                part.Restarts++;
+                await part.StartAsync(stop);
+                Save();
+                _announcer.Say($"{part.Title} runs again");
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (OrafoException e)
+            {
+                _announcer.Say(e.Message);
+                await part.StopAsync();
+            }
+        }
+    }
+
+    private void Save()
+    {
+        lock (_saving)
+        {
+            new MeshState
+            {
+                Supervisor = ProcessId.Current,
+                Watchdog = _watchdog.Id,
+                IsUp = _isUp,
+                PrintSeconds = _printSeconds,
+                PostgresPort = _postgres.Server?.Port ?? 0,
+                Broker = _broker.Server?.Ports ?? new BrokerPorts(0, 0, 0, 0),
+                Parts = [.. Parts.SelectMany(part => part.Companions.Prepend(part.State))],
+            }.Save(_data);
+        }
+    }
+}

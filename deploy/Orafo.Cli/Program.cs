@@ -1,0 +1,87 @@
+using System.CommandLine;
+using Orafo.Cli;
+using Orafo.Cli.Commands;
+using Orafo.Cli.Mesh;
+
+var dataOption = new Option<string?>("--data") { Description = "Where the mesh keeps its data, logs and passwords (.orafo in the checkout).", HelpName = "DIR" };
+var printSecondsOption = new Option<double>("--print-seconds")
+{
+    Description = "How long the printer takes for a page.", HelpName = "S", DefaultValueFactory = _ => 5,
+};
+printSecondsOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<double>() is not (>= 0 and <= 3600))
+        result.AddError("--print-seconds is a number from 0 to 3600.");
+});
+var detachOption = new Option<bool>("--detach", "-d") { Description = "Leave it running in the background." };
+var dockerOption = new Option<bool>("--docker") { Description = "Run it in containers, by docker compose." };
+var jsonOption = new Option<bool>("--json") { Description = "One JSON object, passwords included." };
+var followOption = new Option<bool>("--follow", "-f") { Description = "Go on with what is added." };
+var partArgument = new Argument<string?>("service") { Description = "supervisor, ordering, order-details, invoicing, hand-over or printer; all if left out.", Arity = ArgumentArity.ZeroOrOne };
+var fileArgument = new Argument<string>("FILE") { Description = "The order as JSON, see deploy/samples/orders; - for standard input." };
+var testArguments = new Argument<string[]>("arguments") { Description = "For dotnet test, after --: for example -- --filter Name~Invoice", Arity = ArgumentArity.ZeroOrMore };
+
+var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, no accepted order is lost, none is handled twice.")
+{
+    Command("up", "Starts PostgreSQL, RabbitMQ, the services and the printer, and says where they are.",
+        [detachOption, dataOption, printSecondsOption, dockerOption],
+        (parsed, stop) => parsed.GetValue(dockerOption)
+            ? DockerCommand.UpAsync(Data(parsed), parsed.GetValue(printSecondsOption), stop)
+            : UpCommand.RunAsync(Data(parsed), parsed.GetValue(detachOption), parsed.GetValue(printSecondsOption), stop)),
+    Command("down", "Stops what up started, and nothing else.", [dataOption], (parsed, stop) => DownCommand.RunAsync(Data(parsed), stop)),
+    Command("status", "What runs where, and how it is.", [dataOption, jsonOption],
+        (parsed, stop) => StatusCommand.RunAsync(Data(parsed), parsed.GetValue(jsonOption), stop)),
+    Command("logs", "What the parts of the mesh wrote.", [partArgument, dataOption, followOption],
+        (parsed, stop) => LogsCommand.RunAsync(Data(parsed), parsed.GetValue(partArgument), parsed.GetValue(followOption), stop)),
+    Command("order", "Places an order and follows it to its end; exit code 0 only if it was completed.", [fileArgument, dataOption],
+        (parsed, stop) => OrderCommand.RunAsync(Data(parsed), parsed.GetValue(fileArgument)!, stop)),
+    Command("audit", "Proves that each order was done once and completely; exit code 0 only if the ledgers are clean.", [dataOption],
+        (parsed, stop) => AuditCommand.RunAsync(Data(parsed), stop)),
+    Command("test", "Runs every test, on a PostgreSQL and a RabbitMQ of its own.", [testArguments],
+        (parsed, stop) => TestCommand.RunAsync(parsed.GetValue(testArguments) ?? [], stop)),
+};
+
+var supervise = Command("supervise", "What up --detach leaves running.", [dataOption, printSecondsOption],
+    (parsed, stop) => UpCommand.Supervise(Data(parsed), parsed.GetValue(printSecondsOption), screen: null, stop));
+supervise.Hidden = true;
+root.Add(supervise);
+
+var result = root.Parse(args);
+if (result.Errors.Count > 0)
+{
+    foreach (var error in result.Errors)
+        Console.Error.WriteLine("orafo: " + error.Message);
+    Console.Error.WriteLine("See: ./orafo --help");
+    return 2;
+}
+
+try
+{
+    return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+}
+catch (OrafoException e)
+{
+    Console.Error.WriteLine("orafo: " + e.Message);
+    return 1;
+}
+catch (OperationCanceledException)
+{
+    return 130;
+}
+
+DataDirectory Data(ParseResult parsed) => new(parsed.GetValue(dataOption));
+
+static Command Command(string name, string description, IEnumerable<Symbol> symbols, Func<ParseResult, CancellationToken, Task<int>> run)
+{
+    var command = new Command(name, description);
+    foreach (var symbol in symbols)
+    {
+        if (symbol is Option option)
+            command.Add(option);
+        else if (symbol is Argument argument)
+            command.Add(argument);
+    }
+
+    command.SetAction(run);
+    return command;
+}
