@@ -148,6 +148,8 @@ internal sealed class Supervisor : IAsyncDisposable
                 await Task.Delay(pause, stop);
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
                 part.Restarts++;
+                // What it left behind, children above all, would be in its successor's way.
+                await part.StopAsync();
                 await part.StartAsync(stop);
                 Save();
                 _announcer.Say($"{part.Title} runs again");
@@ -159,7 +161,6 @@ internal sealed class Supervisor : IAsyncDisposable
             catch (OrafoException e)
             {
                 _announcer.Say(e.Message);
-                await part.StopAsync();
             }
         }
     }

@@ -58,15 +58,19 @@ public sealed partial class ChildProcess : IAsyncDisposable
     /// <summary>Asks the process to end, waits, and kills what is left of its session.</summary>
     public async Task StopAsync(TimeSpan patience, int signal = Terminate)
     {
-        Signal(Pid, signal);
-        await Task.WhenAny(Exited, Task.Delay(patience));
+        if (!Exited.IsCompleted)
+        {
+            Signal(Pid, signal);
+            await Task.WhenAny(Exited, Task.Delay(patience));
+        }
+
         await KillAsync();
     }
 
-    /// <summary>SIGKILL to the process and everything else of its session; returns when it is gone.</summary>
+    /// <summary>SIGKILL to the process, if it still runs, and to everything else of its session; returns when it is gone.</summary>
     public async Task KillAsync()
     {
-        foreach (var pid in Proc.Session(Pid).Append(Pid))
+        foreach (var pid in Proc.Session(Pid).ToArray())
             Signal(pid, Kill);
         await Exited;
     }

@@ -95,6 +95,8 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
             Epmd = ChildProcess.Start("epmd",
                 ["epmd", "-port", Ports.Epmd.ToString(CultureInfo.InvariantCulture), "-address", "127.0.0.1"],
                 Surroundings, In("epmd.log"), _watchdog, _user, _directory);
+            // A node that finds no epmd would start one of its own.
+            await Until.True(_ => Task.FromResult(!Servers.Ports.IsFree(Ports.Epmd)), Epmd, In("epmd.log"), TimeSpan.FromSeconds(30), cancellationToken);
         }
 
         var log = In("rabbitmq.log");
@@ -140,6 +142,8 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
         ["RABBITMQ_FEATURE_FLAGS_FILE"] = In("feature_flags"),
         ["RABBITMQ_GENERATED_CONFIG_DIR"] = In("generated"),
         ["RABBITMQ_PID_FILE"] = In("rabbitmq.pid"),
+        // The script then replaces itself by the node instead of waiting for it: our child is the node, and dies with it.
+        ["RUNNING_UNDER_SYSTEMD"] = "true",
         ["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] = "-kernel inet_dist_use_interface {127,0,0,1}",
     };
 

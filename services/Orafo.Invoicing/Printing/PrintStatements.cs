@@ -19,6 +19,9 @@ internal static class PrintStatements
         returning invoice_number, order_id, attempts
         """;
 
+    /// <summary>Keeps the job for {2} from now. No row: the lease was lost.</summary>
+    public const string Renew = "update print_jobs set lease_expires_at = clock_timestamp() + {2} where invoice_number = {0} and lease_token = {1}";
+
     /// <summary>The paper is out. No row: the lease was lost, and whoever has it now finishes the job.</summary>
     public const string Finish =
         """

@@ -3,6 +3,7 @@ using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Orafo.Contracts;
+using Orafo.ServiceDefaults;
 
 namespace Orafo.Invoicing.Printing;
 
@@ -55,7 +56,17 @@ public sealed class PrintWorker(
 
         try
         {
-            await printer.Print(job.InvoiceNumber, stoppingToken);
+            using var printing = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+            var renewing = KeepLease(job, lease, printing.Token);
+            try
+            {
+                await printer.Print(job.InvoiceNumber, stoppingToken);
+            }
+            finally
+            {
+                await printing.CancelAsync();
+                await renewing;
+            }
         }
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !stoppingToken.IsCancellationRequested)
         {
@@ -73,6 +84,30 @@ public sealed class PrintWorker(
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
         return (await db.Database.SqlQueryRaw<ClaimedJob>(PrintStatements.Claim, lease, _options.Lease).ToListAsync(cancellationToken)).SingleOrDefault();
+    }
+
+    /// <summary>Renews the lease for as long as the page takes. A lease that is lost all the same is found out at the end.</summary>
+    private async Task KeepLease(ClaimedJob job, Guid lease, CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(_options.Lease / 3, time);
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            try
+            {
+                await timer.WaitForNextTickAsync(cancellationToken);
+                await using var scope = scopes.CreateAsyncScope();
+                var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
+                await db.Database.ExecuteSqlRawAsync(PrintStatements.Renew, [job.InvoiceNumber, lease, _options.Lease], cancellationToken);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (ReliableDelivery.IsInfrastructure(e))
+            {
+                Warn(e, "A print job's lease cannot be renewed now");
+            }
+        }
     }
 
     private Task Finish(ClaimedJob job, Guid lease) =>

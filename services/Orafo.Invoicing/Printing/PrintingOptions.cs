@@ -24,6 +24,6 @@ public sealed class PrintingOptions
 
     public TimeSpan LongestPause { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Longer than an attempt can take, so that only a worker that died, or hangs, loses its job.</summary>
-    public TimeSpan Lease => Timeout + TimeSpan.FromSeconds(30);
+    /// <summary>How long a job stays with a worker that does not renew its lease, because it died or hangs. Renewed three times in that time.</summary>
+    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(15);
 }

@@ -76,7 +76,7 @@ public sealed record Assessment(IReadOnlyList<PricedLine> Lines, OrderTotals? To
     private static decimal Allowance(Coupon? coupon, decimal net, string currency) => coupon switch
     {
         { Percent: { } percent } => Currency.Round(net * percent / 100m, currency),
-        { Amount: { } amount } => Math.Min(amount, net),
+        { Amount: { } amount } => Math.Min(Currency.Round(amount, currency), net),
         _ => 0m,
     };
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using MassTransit.EntityFrameworkCoreIntegration;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
@@ -100,7 +101,26 @@ public static class ServiceDefaultsExtensions
 
         if (prepare is not null)
             await prepare(app.Services);
+        await WarmUp<TDbContext>(app.Services);
         await app.RunAsync();
+    }
+
+    /// <summary>Writes a row and takes it back: what is compiled and built once per process is not paid for by the first order.</summary>
+    private static async Task WarmUp<TDbContext>(IServiceProvider services) where TDbContext : DbContext
+    {
+        try
+        {
+            await using var scope = services.CreateAsyncScope();
+            var db = scope.ServiceProvider.GetRequiredService<TDbContext>();
+            await using var transaction = await db.Database.BeginTransactionAsync();
+            db.Add(new OutboxMessage { DestinationAddress = "", ContentType = "", MessageType = "", Body = "" });
+            await db.SaveChangesAsync();
+            await transaction.RollbackAsync();
+        }
+        catch (Exception e) when (ReliableDelivery.IsInfrastructure(e))
+        {
+            services.GetRequiredService<ILogger<TDbContext>>().LogWarning("The database is away; the service starts and waits for it");
+        }
     }
 
     internal static string RequiredConnectionString(this WebApplicationBuilder builder, string name) =>

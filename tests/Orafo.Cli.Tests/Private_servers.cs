@@ -1,0 +1,89 @@
+using System.Text;
+using Npgsql;
+using Orafo.Cli.Servers;
+using Orafo.Testing;
+using RabbitMQ.Client;
+
+namespace Orafo.Cli.Tests;
+
+/// <summary>Servers that are started, killed and started again on the same data.</summary>
+public sealed class Private_servers
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("orafo-servers-").FullName;
+
+    [OneTimeSetUp]
+    public async Task Install()
+    {
+        await Installation.EnsureAsync(TestContext.Progress.WriteLine, CancellationToken.None);
+        File.SetUnixFileMode(_directory, File.GetUnixFileMode(_directory) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+    }
+
+    [OneTimeTearDown]
+    public void Remove() => Directory.Delete(_directory, recursive: true);
+
+    [Test]
+    public async Task Keep_a_committed_row_when_PostgreSQL_is_killed()
+    {
+        await using var postgres = await PrivatePostgres.StartAsync(
+            Path.Combine(_directory, "postgres"), Ports.Free(), "secret", TestServers.Watchdog, CancellationToken.None);
+        await Execute(postgres, "create table kept (value int); insert into kept values (42)");
+        await postgres.Process.KillAsync();
+        await postgres.RestartAsync(CancellationToken.None);
+        Assert.That(await Execute(postgres, "select value from kept"), Is.EqualTo(42));
+    }
+
+    [Test]
+    public async Task Keep_a_confirmed_message_when_RabbitMQ_is_killed_and_leave_no_epmd_behind()
+    {
+        var admin = new BrokerUser("admin", "secret", "administrator", ".*", ".*", ".*");
+        await using var rabbit = await PrivateRabbitMq.StartAsync(
+            Path.Combine(_directory, "rabbitmq"), BrokerPorts.Free, "orafo", [admin], TestServers.Watchdog, CancellationToken.None);
+        await using (var connection = await Connect(rabbit, admin))
+        await using (var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true)))
+        {
+            await channel.QueueDeclareAsync("kept", durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
+            await channel.BasicPublishAsync("", "kept", mandatory: true, new BasicProperties { Persistent = true }, Encoding.UTF8.GetBytes("42"));
+        }
+
+        await rabbit.Process.KillAsync();
+        await rabbit.RestartAsync(CancellationToken.None);
+        await using (var connection = await Connect(rabbit, admin))
+        await using (var channel = await connection.CreateChannelAsync())
+        {
+            BasicGetResult? kept = null;
+            // A quorum queue elects its leader after the listeners are up.
+            for (var attempt = 0; kept is null && attempt < 200; attempt++)
+            {
+                kept = await channel.BasicGetAsync("kept", autoAck: true);
+                await Task.Delay(kept is null ? 50 : 0); // The interval of looking.
+            }
+
+            Assert.That(Encoding.UTF8.GetString(kept!.Body.Span), Is.EqualTo("42"));
+        }
+
+        await rabbit.StopAsync();
+        Assert.That((Ports.IsFree(rabbit.Ports.Amqp), Ports.IsFree(rabbit.Ports.Epmd)), Is.EqualTo((true, true)));
+    }
+
+    [Test]
+    public void Get_another_port_when_theirs_is_taken()
+    {
+        using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        taken.Start();
+        var port = ((System.Net.IPEndPoint)taken.LocalEndpoint).Port;
+        Assert.That(Ports.FreeOr(port), Is.Not.EqualTo(port));
+        taken.Stop();
+        Assert.That(Ports.FreeOr(port), Is.EqualTo(port));
+    }
+
+    private static Task<IConnection> Connect(PrivateRabbitMq rabbit, BrokerUser user) =>
+        new ConnectionFactory { Uri = new Uri(rabbit.Uri(user, "orafo")) }.CreateConnectionAsync();
+
+    private static async Task<object?> Execute(PrivatePostgres postgres, string sql)
+    {
+        await using var connection = new NpgsqlConnection(postgres.ConnectionString() + ";Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync();
+    }
+}

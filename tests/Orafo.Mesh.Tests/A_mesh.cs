@@ -1,0 +1,136 @@
+using System.Net;
+using System.Text.Json;
+using Orafo.Cli.Servers;
+using Orafo.Testing;
+
+namespace Orafo.Mesh.Tests;
+
+/// <summary>Whole journeys through a mesh that runs as a user runs it.</summary>
+public sealed class A_mesh
+{
+    private const string Good = "good-espresso";
+    private Testing.Mesh _mesh = null!;
+
+    [OneTimeSetUp]
+    public async Task Up() => _mesh = await Testing.Mesh.StartAsync(printSeconds: 0.3);
+
+    [OneTimeTearDown]
+    public async Task Down() => await _mesh.DisposeAsync();
+
+    [TearDown]
+    public async Task Audit()
+    {
+        var (exitCode, output) = await _mesh.RunAsync("audit");
+        Assert.That(exitCode, Is.Zero, output);
+    }
+
+    [Test]
+    public async Task Completes_a_good_order()
+    {
+        var order = await _mesh.PlaceAsync(Testing.Mesh.Sample(Good));
+        var status = await _mesh.FollowAsync(order!, "Completed");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(status.GetProperty("total").GetProperty("amount").GetDecimal(), Is.EqualTo(94.79m));
+            Assert.That(status.GetProperty("timeline").EnumerateArray().Select(step => step.GetProperty("state").GetString()),
+                Is.EqualTo(new[] { "Submitted", "GettingDetails", "Invoicing", "HandingOver", "Completed" }));
+        }
+    }
+
+    [Test]
+    public async Task Rejects_a_bad_order_with_every_reason()
+    {
+        var (exitCode, output) = await _mesh.RunAsync("order", Path.Combine(Orafo.Cli.Repository.Root, "deploy", "samples", "orders", "bad-everything.json"));
+        Assert.That(exitCode, Is.EqualTo(1));
+        foreach (var reason in new[] { "unknown-customer", "unknown-article", "quantity-not-positive", "unknown-coupon" })
+            Assert.That(output, Does.Contain(reason));
+    }
+
+    [Test]
+    public async Task Makes_one_order_of_one_Idempotency_Key_even_if_the_requests_race()
+    {
+        var key = Guid.CreateVersion7().ToString();
+        var orders = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => _mesh.PlaceAsync(Testing.Mesh.Sample(Good), key)));
+        Assert.That(orders.Distinct(), Has.Exactly(1).Items.And.None.Null);
+        await _mesh.FollowAsync(orders[0]!, "Completed");
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("orders", UriKind.Relative));
+        request.Content = new StringContent(Testing.Mesh.Sample("good-large"), System.Text.Encoding.UTF8, "application/json");
+        request.Headers.Add("Idempotency-Key", key);
+        using var other = await _mesh.Api.SendAsync(request);
+        Assert.That(other.StatusCode, Is.EqualTo(HttpStatusCode.UnprocessableEntity));
+    }
+
+    [TestCase("{", HttpStatusCode.BadRequest)]
+    [TestCase("{}", HttpStatusCode.BadRequest, "customerNumber", "lines")]
+    [TestCase("""{"customerNumber":"C-1001","lines":[]}""", HttpStatusCode.BadRequest, "lines")]
+    [TestCase("""{"customerNumber":"C-1001","lines":[null,{"sku":"X"}]}""", HttpStatusCode.BadRequest, "lines[0]", "lines[1].quantity")]
+    [TestCase("""{"customerNumber":"C-1001","coupon":"X","lines":[{"sku":"X","quantity":1}]}""", HttpStatusCode.BadRequest)]
+    public async Task Answers_a_malformed_order_with_its_faults_and_stores_nothing(string body, HttpStatusCode expected, params string[] members)
+    {
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        using var answer = await _mesh.Api.PostAsync(new Uri("orders", UriKind.Relative), content);
+        Assert.That((answer.StatusCode, answer.Content.Headers.ContentType?.MediaType), Is.EqualTo((expected, "application/problem+json")));
+        var problem = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+        foreach (var member in members)
+            Assert.That(problem.GetProperty("errors").TryGetProperty(member, out _), Is.True, $"{member} in {problem}");
+    }
+
+    [TestCase("ordering"), TestCase("order-details"), TestCase("invoicing"), TestCase("hand-over"), TestCase("printer"), TestCase("rabbitmq"), TestCase("postgresql")]
+    public async Task Completes_all_ten_orders_although_a_part_is_killed_under_way(string part)
+    {
+        var orders = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => _mesh.PlaceAsync(Testing.Mesh.Sample(Good))));
+        Assert.That(orders, Has.None.Null);
+        // The first is somewhere on its way; then the blow falls.
+        await _mesh.FollowAsync(orders[0]!, "GettingDetails", "Invoicing", "HandingOver", "Completed");
+        await _mesh.KillAsync(part);
+        foreach (var order in orders)
+            await _mesh.FollowAsync(order!, "Completed");
+    }
+
+    [Test]
+    public async Task Takes_orders_while_the_broker_is_away_and_completes_them_when_it_is_back()
+    {
+        // Stopped in the sense of SIGSTOP: it is there, and answers nothing. Killed is the case above.
+        var broker = await _mesh.PidAsync("rabbitmq");
+        const int stop = 19;
+        const int go = 18;
+        ChildProcess.Signal(broker, stop);
+        Uri?[] orders;
+        try
+        {
+            orders = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => _mesh.PlaceAsync(Testing.Mesh.Sample(Good))));
+        }
+        finally
+        {
+            ChildProcess.Signal(broker, go);
+        }
+
+        Assert.That(orders, Has.None.Null);
+        foreach (var order in orders)
+            await _mesh.FollowAsync(order!, "Completed");
+    }
+
+    [Test]
+    public async Task Leaves_no_process_behind_and_forgets_nothing_over_a_restart()
+    {
+        var state = Orafo.Cli.Mesh.MeshState.Running(new(_mesh.Directory));
+        var order = await _mesh.PlaceAsync(Testing.Mesh.Sample(Good));
+        var (exitCode, output) = await _mesh.RunAsync("down");
+        Assert.That(exitCode, Is.Zero, output);
+        Assert.That(state.Processes().Append(state.Supervisor).Where(process => process.IsRunning), Is.Empty);
+
+        await _mesh.UpAsync(printSeconds: 0.3);
+        await _mesh.FollowAsync(order!, "Completed");
+    }
+
+    [Test]
+    public async Task Survives_its_supervisor_that_is_killed()
+    {
+        var state = Orafo.Cli.Mesh.MeshState.Running(new(_mesh.Directory));
+        state.Supervisor.Signal(ChildProcess.Kill);
+        await _mesh.UpAsync(printSeconds: 0.3);
+        Assert.That(state.Processes().Where(process => process.IsRunning), Is.Empty);
+        await _mesh.FollowAsync((await _mesh.PlaceAsync(Testing.Mesh.Sample(Good)))!, "Completed");
+    }
+}

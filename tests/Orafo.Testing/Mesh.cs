@@ -1,0 +1,112 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Orafo.Cli;
+using Orafo.Cli.Servers;
+
+namespace Orafo.Testing;
+
+/// <summary>A whole mesh in a directory of its own, started and stopped as a user does it: every part a process.</summary>
+public sealed class Mesh : IAsyncDisposable
+{
+    private readonly string _directory;
+
+    private Mesh(string directory) => _directory = directory;
+
+    /// <summary>The intake.</summary>
+    public HttpClient Api { get; private set; } = null!;
+
+    public string Directory => _directory;
+
+    /// <summary><c>up --detach</c>.</summary>
+    public static async Task<Mesh> StartAsync(double printSeconds)
+    {
+        await Installation.EnsureAsync(Console.Error.WriteLine, CancellationToken.None);
+        var mesh = new Mesh(System.IO.Directory.CreateTempSubdirectory("orafo-mesh-").FullName);
+        await mesh.UpAsync(printSeconds);
+        return mesh;
+    }
+
+    public async Task UpAsync(double printSeconds)
+    {
+        var (exitCode, output) = await RunAsync("up", "--detach", "--print-seconds", printSeconds.ToString(CultureInfo.InvariantCulture));
+        if (exitCode != 0)
+            throw new OrafoException($"The mesh does not start:\n{output}\n{string.Join('\n', System.IO.Directory.EnumerateFiles(Path.Combine(_directory, "logs")).Select(File.ReadAllText))}");
+        var supervisor = Orafo.Cli.Mesh.MeshState.Running(new(_directory)).Supervisor;
+        TestServers.Watchdog.Register(supervisor.Pid, supervisor.StartTime);
+        Api = new HttpClient { BaseAddress = new Uri((await StatusAsync()).GetProperty("api").GetString()!), Timeout = TimeSpan.FromSeconds(30) };
+    }
+
+    /// <summary>Runs a command of the launcher on this mesh.</summary>
+    public async Task<(int ExitCode, string Output)> RunAsync(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Repository.Dotnet, [Repository.Binary("Orafo.Cli"), .. arguments, "--data", _directory])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["ORAFO_HOME"] = Repository.Root;
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return (process.ExitCode, await output + await errors);
+    }
+
+    /// <summary><c>status --json</c>.</summary>
+    public async Task<JsonElement> StatusAsync() => JsonDocument.Parse((await RunAsync("status", "--json")).Output).RootElement;
+
+    /// <summary>SIGKILL to a part, by its name in the status.</summary>
+    public async Task KillAsync(string part) => ChildProcess.Signal(await PidAsync(part), ChildProcess.Kill);
+
+    public async Task<int> PidAsync(string part) =>
+        (await StatusAsync()).GetProperty("services").EnumerateArray().Single(service => service.GetProperty("name").GetString() == part).GetProperty("pid").GetInt32();
+
+    /// <summary>A sample order's text.</summary>
+    public static string Sample(string name) => File.ReadAllText(Path.Combine(Repository.Root, "deploy", "samples", "orders", name + ".json"));
+
+    /// <summary>Places an order; null if it was not accepted.</summary>
+    public async Task<Uri?> PlaceAsync(string order, string? idempotencyKey = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("orders", UriKind.Relative));
+        request.Content = new StringContent(order, System.Text.Encoding.UTF8, "application/json");
+        if (idempotencyKey is not null)
+            request.Headers.Add("Idempotency-Key", idempotencyKey);
+        using var answer = await Api.SendAsync(request);
+        return answer.IsSuccessStatusCode ? answer.Headers.Location : null;
+    }
+
+    /// <summary>An order's status, once it is one of those given. It may be asked while parts of the mesh are away.</summary>
+    public async Task<JsonElement> FollowAsync(Uri order, params string[] until)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var seen = "nothing";
+        while (Stopwatch.GetElapsedTime(started) < TimeSpan.FromMinutes(4))
+        {
+            try
+            {
+                var status = await Api.GetFromJsonAsync<JsonElement>(order);
+                seen = status.ToString();
+                if (until.Contains(status.GetProperty("status").GetString()))
+                    return status;
+            }
+            catch (HttpRequestException e)
+            {
+                seen = e.Message;
+            }
+
+            await Task.Delay(50); // The interval of looking, not the time to wait.
+        }
+
+        throw new TimeoutException($"{order} did not become {string.Join(" or ", until)}; last seen: {seen}");
+    }
+
+    /// <summary><c>down</c>, then the directory is removed.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await RunAsync("down");
+        Api?.Dispose();
+        System.IO.Directory.Delete(_directory, recursive: true);
+    }
+}
