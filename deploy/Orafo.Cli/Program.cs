@@ -6,7 +6,9 @@ using Orafo.Cli.Mesh;
 var dataOption = new Option<string?>("--data") { Description = "Where the mesh keeps its data, logs and passwords (.orafo in the checkout).", HelpName = "DIR" };
 var printSecondsOption = new Option<double>("--print-seconds")
 {
-    Description = "How long the printer takes for a page.", HelpName = "S", DefaultValueFactory = _ => 5,
+    Description = "How long the printer takes for a page.",
+    HelpName = "S",
+    DefaultValueFactory = _ => 5,
 };
 printSecondsOption.Validators.Add(result =>
 {

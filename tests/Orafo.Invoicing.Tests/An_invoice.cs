@@ -12,7 +12,12 @@ public sealed class An_invoice
 {
     private static readonly OrderTotals Sound = new()
     {
-        Currency = "EUR", LinesNet = 10m, Allowance = 0m, Net = 10m, Vat = 2.20m, Gross = 12.20m,
+        Currency = "EUR",
+        LinesNet = 10m,
+        Allowance = 0m,
+        Net = 10m,
+        Vat = 2.20m,
+        Gross = 12.20m,
         VatBreakdown = [new() { Category = "S", Rate = 22m, TaxableAmount = 10m, VatAmount = 2.20m }],
     };
 

@@ -16,7 +16,12 @@ internal sealed class OrderJourney : IAsyncDisposable
 
     private static readonly OrderTotals Totals = new()
     {
-        Currency = "EUR", LinesNet = 10m, Allowance = 0m, Net = 10m, Vat = 2.20m, Gross = 12.20m,
+        Currency = "EUR",
+        LinesNet = 10m,
+        Allowance = 0m,
+        Net = 10m,
+        Vat = 2.20m,
+        Gross = 12.20m,
         VatBreakdown = [new() { Category = "S", Rate = 22m, TaxableAmount = 10m, VatAmount = 2.20m }],
     };
 
@@ -40,7 +45,10 @@ internal sealed class OrderJourney : IAsyncDisposable
 
     public OrderSubmitted Submitted => new()
     {
-        OrderId = OrderId, CustomerNumber = "C-1001", SubmittedAt = DateTimeOffset.UnixEpoch, Lines = [new() { Sku = "MUG-01", Quantity = 1 }],
+        OrderId = OrderId,
+        CustomerNumber = "C-1001",
+        SubmittedAt = DateTimeOffset.UnixEpoch,
+        Lines = [new() { Sku = "MUG-01", Quantity = 1 }],
     };
 
     public OrderDetailsReady DetailsReady => new() { OrderId = OrderId, Customer = Customer, Lines = PricedLines, Totals = Totals };

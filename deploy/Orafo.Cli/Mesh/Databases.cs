@@ -15,7 +15,12 @@ internal sealed class Databases(DataDirectory data, Secrets secrets, PrivatePost
     public static string ConnectionString(int port, string database, string user, string password, int connections = ConnectionsPerService) =>
         new NpgsqlConnectionStringBuilder
         {
-            Host = PrivatePostgres.Host, Port = port, Database = database, Username = user, Password = password, MaxPoolSize = connections,
+            Host = PrivatePostgres.Host,
+            Port = port,
+            Database = database,
+            Username = user,
+            Password = password,
+            MaxPoolSize = connections,
         }.ConnectionString;
 
     /// <summary>Runs deploy/postgres/services.sql, which leaves alone what is there.</summary>

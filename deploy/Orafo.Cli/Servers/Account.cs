@@ -27,7 +27,9 @@ public static class Account
         File.Delete(part);
         using (var file = new FileStream(part, new FileStreamOptions
         {
-            Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         }))
         using (var writer = new StreamWriter(file))
         {

@@ -39,7 +39,11 @@ public sealed class PrivatePostgres : IAsyncDisposable
     /// <summary>As <paramref name="user"/> in <paramref name="database"/>.</summary>
     public string ConnectionString(string database = "postgres", string? user = null, string? password = null) => new NpgsqlConnectionStringBuilder
     {
-        Host = Host, Port = Port, Database = database, Username = user ?? User, Password = password ?? Password,
+        Host = Host,
+        Port = Port,
+        Database = database,
+        Username = user ?? User,
+        Password = password ?? Password,
     }.ConnectionString;
 
     /// <summary>Starts it again after it died, on the same port and data.</summary>

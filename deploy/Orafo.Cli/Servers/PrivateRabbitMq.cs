@@ -151,7 +151,10 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
     {
         users = users.Select(user => new
         {
-            name = user.Name, password_hash = Hash(user.Password), hashing_algorithm = "rabbit_password_hashing_sha256", tags = user.Tag ?? "",
+            name = user.Name,
+            password_hash = Hash(user.Password),
+            hashing_algorithm = "rabbit_password_hashing_sha256",
+            tags = user.Tag ?? "",
         }),
         vhosts = new[] { new { name = virtualHost } },
         permissions = users.Select(user => new { user = user.Name, vhost = virtualHost, configure = user.Configure, write = user.Write, read = user.Read }),

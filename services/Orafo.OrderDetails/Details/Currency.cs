@@ -6,9 +6,29 @@ public static class Currency
     /// <summary>The currencies whose minor unit is not a hundredth.</summary>
     private static readonly Dictionary<string, int> Unusual = new(StringComparer.Ordinal)
     {
-        ["BIF"] = 0, ["CLP"] = 0, ["DJF"] = 0, ["GNF"] = 0, ["ISK"] = 0, ["JPY"] = 0, ["KMF"] = 0, ["KRW"] = 0, ["PYG"] = 0, ["RWF"] = 0,
-        ["UGX"] = 0, ["VND"] = 0, ["VUV"] = 0, ["XAF"] = 0, ["XOF"] = 0, ["XPF"] = 0,
-        ["BHD"] = 3, ["IQD"] = 3, ["JOD"] = 3, ["KWD"] = 3, ["LYD"] = 3, ["OMR"] = 3, ["TND"] = 3,
+        ["BIF"] = 0,
+        ["CLP"] = 0,
+        ["DJF"] = 0,
+        ["GNF"] = 0,
+        ["ISK"] = 0,
+        ["JPY"] = 0,
+        ["KMF"] = 0,
+        ["KRW"] = 0,
+        ["PYG"] = 0,
+        ["RWF"] = 0,
+        ["UGX"] = 0,
+        ["VND"] = 0,
+        ["VUV"] = 0,
+        ["XAF"] = 0,
+        ["XOF"] = 0,
+        ["XPF"] = 0,
+        ["BHD"] = 3,
+        ["IQD"] = 3,
+        ["JOD"] = 3,
+        ["KWD"] = 3,
+        ["LYD"] = 3,
+        ["OMR"] = 3,
+        ["TND"] = 3,
     };
 
     /// <summary>How many decimals an amount has.</summary>
