@@ -1,0 +1,77 @@
+using System.Text.RegularExpressions;
+using Orafo.Cli.Mesh;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+using YamlDotNet.Serialization;
+
+namespace Orafo.Cli.Tests;
+
+/// <summary>Where there is no container engine, the compose file is held to what the code reads.</summary>
+public sealed partial class The_compose_file
+{
+    private static readonly string Path = System.IO.Path.Combine(Repository.Root, "docker-compose.yml");
+    private static readonly string Text = File.ReadAllText(Path);
+    private static readonly Dictionary<object, object> Services = Load();
+
+    [Test]
+    public void Has_every_service_on_its_port_and_a_printer()
+    {
+        foreach (var (name, port) in MeshService.All.Select(service => (service.Name, service.Port)).Append((MeshService.Printer, MeshService.PrinterPort)))
+            Assert.That(List(name, "ports"), Is.EqualTo(new[] { $"127.0.0.1:{port}:8080" }), name);
+    }
+
+    [Test]
+    public void Connects_each_service_to_its_own_database_and_names_its_program()
+    {
+        foreach (var service in MeshService.All)
+        {
+            var database = Environment(service.Name)["ConnectionStrings__Database"];
+            Assert.That(database, Does.Contain($"Database={service.Database};Username={service.Database};Password=${{ORAFO_{service.Variable}_PASSWORD:?}}"));
+            Assert.That(List(service.Name, "command"), Is.EqualTo(new[] { service.Project }));
+        }
+    }
+
+    [Test]
+    public void Uses_only_variables_that_up_sets()
+    {
+        var set = Secrets.LoadOrCreate(System.IO.Path.Combine(Directory.CreateTempSubdirectory("orafo-compose-").FullName, "secrets.json")).Variables().Keys.Append("ORAFO_PRINT_SECONDS");
+        Assert.That(Variable().Matches(Text).Select(match => match.Groups[1].Value).Distinct(), Is.SubsetOf(set));
+    }
+
+    [Test]
+    public void Sets_only_settings_that_the_services_read()
+    {
+        // Colon in code and in appsettings.json, double underscore in the environment.
+        var sources = Directory.EnumerateFiles(System.IO.Path.Combine(Repository.Root, "services"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText).ToArray();
+        var settings = Services.Keys.Cast<string>().Where(name => name is not ("postgres" or "rabbitmq" or "jaeger")).SelectMany(name => Environment(name).Keys).Where(key => key.Contains("__", StringComparison.Ordinal)).Distinct();
+        foreach (var parts in settings.Select(setting => setting.Split("__")))
+            Assert.That(sources.Any(source => source.Contains($"\"{parts[0]}:{parts[1]}\"", StringComparison.Ordinal)
+                || (source.Contains(parts[1], StringComparison.Ordinal) && (source.Contains($"BindConfiguration(\"{parts[0]}\")", StringComparison.Ordinal) || parts[0] == "ConnectionStrings" || sources.Any(other => other.Contains($"BindConfiguration(\"{parts[0]}\")", StringComparison.Ordinal))))), Is.True, string.Join("__", parts));
+    }
+
+    [Test]
+    public void Pins_every_image_and_holds_no_password()
+    {
+        var images = Services.Values.Cast<Dictionary<object, object>>().Where(service => service.ContainsKey("image")).Select(service => (string)service["image"]).ToArray();
+        Assert.That(images, Has.Length.EqualTo(3).And.All.Matches(@":\d+\.\d+"));
+        Assert.That(Password().Matches(Text).Select(match => match.Groups[1].Value), Is.All.StartsWith("${ORAFO_"));
+    }
+
+    private static Dictionary<object, object> Load()
+    {
+        var parser = new MergingParser(new Parser(new StringReader(Text)));
+        var document = new DeserializerBuilder().Build().Deserialize<Dictionary<object, object>>(parser);
+        return (Dictionary<object, object>)document["services"];
+    }
+
+    private static string[] List(string service, string key) => [.. ((List<object>)((Dictionary<object, object>)Services[service])[key]).Cast<string>()];
+
+    private static Dictionary<string, string> Environment(string service) =>
+        ((Dictionary<object, object>)((Dictionary<object, object>)Services[service])["environment"]).ToDictionary(pair => (string)pair.Key, pair => (string)pair.Value);
+
+    [GeneratedRegex(@"\$\{(\w+)")]
+    private static partial Regex Variable();
+
+    [GeneratedRegex(@"(?:Password=|PASSWORD: |_PASS: |orafo:)(\S+)")]
+    private static partial Regex Password();
+}
