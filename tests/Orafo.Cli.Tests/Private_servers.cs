@@ -69,6 +69,23 @@ public sealed class Private_servers
         Assert.That(Ports.FreeOr(port), Is.EqualTo(port));
     }
 
+    [Test]
+    public void Are_told_from_others_that_took_their_port()
+    {
+        using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
+        using var other = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("sleep", ["1000"]))!;
+        try
+        {
+            Assert.That((Proc.Listens(Environment.ProcessId, port), Proc.Listens(other.Id, port)), Is.EqualTo((true, false)));
+        }
+        finally
+        {
+            other.Kill();
+        }
+    }
+
     private static Task<IConnection> Connect(PrivateRabbitMq rabbit, BrokerUser user) =>
         new ConnectionFactory { Uri = new Uri(rabbit.Uri(user, "orafo")) }.CreateConnectionAsync();
 

@@ -146,7 +146,7 @@ internal sealed class ServicePart(
         };
         var program = Repository.Binary(project);
         _process = ChildProcess.Start(Name, [Repository.Dotnet, program], environment, log, watchdog, workingDirectory: Path.GetDirectoryName(program));
-        await Until.True(stop => Answers(url, stop), _process, log, Patience, cancellationToken);
+        await Until.True(async stop => Proc.Listens(_process.Pid, port) && await Answers(url, stop), _process, log, Patience, cancellationToken);
     }
 
     private async Task<bool> Answers(string url, CancellationToken cancellationToken) => await Health.OfAsync(health, url, cancellationToken) is Health.Healthy or Health.Degraded;

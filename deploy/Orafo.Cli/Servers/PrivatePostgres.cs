@@ -131,7 +131,8 @@ public sealed class PrivatePostgres : IAsyncDisposable
             await connection.OpenAsync(cancellationToken);
             return true;
         }
-        catch (NpgsqlException e) when (e is not PostgresException { SqlState: PostgresErrorCodes.InvalidPassword })
+        // Not yet there, or somebody else's who was quicker to take the port and does not know our password.
+        catch (NpgsqlException)
         {
             return false;
         }

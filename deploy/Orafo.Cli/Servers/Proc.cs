@@ -5,6 +5,8 @@ namespace Orafo.Cli.Servers;
 /// <summary>What /proc says of processes (proc(5)).</summary>
 public static class Proc
 {
+    private static readonly string[] TcpTables = ["/proc/net/tcp", "/proc/net/tcp6"];
+
     /// <summary>When the process started, in clock ticks since boot; null if there is none. With the pid it names a process for good.</summary>
     public static long? StartTime(int pid) => Fields(pid) is { } fields && fields[0] != "Z" ? long.Parse(fields[19], CultureInfo.InvariantCulture) : null;
 
@@ -17,6 +19,24 @@ public static class Proc
         let pid = int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0
         where pid > 0 && Fields(pid) is { } fields && fields[3] == leader.ToString(CultureInfo.InvariantCulture) && fields[0] != "Z"
         select pid;
+
+    /// <summary>Whether this very process listens on the port: an answer from it may be somebody else's who was quicker.</summary>
+    public static bool Listens(int pid, int port)
+    {
+        var sockets = TcpTables.Where(File.Exists).SelectMany(File.ReadLines)
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(fields => fields.Length > 9 && fields[3] == "0A" && fields[1].EndsWith(string.Create(CultureInfo.InvariantCulture, $":{port:X4}"), StringComparison.Ordinal))
+            .Select(fields => $"socket:[{fields[9]}]")
+            .ToHashSet(StringComparer.Ordinal);
+        try
+        {
+            return sockets.Count > 0 && Directory.EnumerateFiles($"/proc/{pid}/fd").Any(descriptor => sockets.Contains(new FileInfo(descriptor).LinkTarget ?? ""));
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>The fields of /proc/PID/stat from the third on; the second is a name that may contain anything.</summary>
     private static string[]? Fields(int pid)
