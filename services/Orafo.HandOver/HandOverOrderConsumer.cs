@@ -25,7 +25,7 @@ public sealed class HandOverOrderConsumer(HandOverDb db, TimeProvider time, ILog
                 HandedOverAt = time.GetStorableNow(),
             };
             db.HandOvers.Add(handOver);
-            logger.LogInformation("Order {OrderId} is handed over", command.OrderId);
+            logger.LogDebug("Order {OrderId} is handed over", command.OrderId);
         }
 
         await context.Publish(new OrderHandedOver { OrderId = handOver.OrderId, HandedOverAt = handOver.HandedOverAt }, context.CancellationToken);

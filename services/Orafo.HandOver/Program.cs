@@ -1,4 +1,5 @@
 using MassTransit;
+using Orafo.Contracts;
 using Orafo.HandOver;
 using Orafo.ServiceDefaults;
 
@@ -9,6 +10,15 @@ builder.AddServiceDefaults()
     .AddMessaging<HandOverDb>(bus =>
     {
         bus.AddConsumer<HandOverOrderConsumer, HandOverOrderDefinition>();
+    })
+    .AddRehearsal<HandOverOrderConsumer, HandOverOrder>(new()
+    {
+        OrderId = Guid.Empty,
+        CustomerNumber = "",
+        InvoiceNumber = "",
+        DeliverTo = new() { Name = "", Street = "", PostalCode = "", City = "", Country = "IT" },
+        Lines = [new() { Sku = "", Quantity = 1 }],
+        Total = new(0, "EUR"),
     });
 
 var app = builder.Build();

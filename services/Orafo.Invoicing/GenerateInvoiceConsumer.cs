@@ -28,7 +28,7 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, TimeProvider time, I
         else
         {
             invoice = await Issue(command, context.CancellationToken);
-            logger.LogInformation("Order {OrderId} has invoice {InvoiceNumber}", invoice.OrderId, invoice.Number);
+            logger.LogDebug("Order {OrderId} has invoice {InvoiceNumber}", invoice.OrderId, invoice.Number);
         }
 
         await context.Publish(

@@ -1,4 +1,5 @@
 using MassTransit;
+using Orafo.Contracts;
 using Orafo.Invoicing;
 using Orafo.Invoicing.Printing;
 using Orafo.ServiceDefaults;
@@ -10,6 +11,14 @@ builder.AddServiceDefaults()
     .AddMessaging<InvoicingDb>(bus =>
     {
         bus.AddConsumer<GenerateInvoiceConsumer, GenerateInvoiceDefinition>();
+    })
+    .AddRehearsal<GenerateInvoiceConsumer, GenerateInvoice>(new()
+    {
+        OrderId = Guid.Empty,
+        CustomerNumber = "",
+        Customer = new() { Name = "", Street = "", PostalCode = "", City = "", Country = "IT" },
+        Lines = [],
+        Totals = new() { Currency = "EUR", LinesNet = 0, Allowance = 0, Net = 0, Vat = 0, Gross = 0, VatBreakdown = [] },
     });
 
 builder.Services.AddOptions<SellerOptions>().BindConfiguration("Seller").ValidateDataAnnotations().ValidateOnStart();

@@ -1,4 +1,5 @@
 using MassTransit;
+using Orafo.Contracts;
 using Orafo.OrderDetails;
 using Orafo.OrderDetails.Catalogue;
 using Orafo.OrderDetails.Details;
@@ -11,6 +12,13 @@ builder.AddServiceDefaults()
     .AddMessaging<OrderDetailsDb>(bus =>
     {
         bus.AddConsumer<GetOrderDetailsConsumer, GetOrderDetailsDefinition>();
+    })
+    .AddRehearsal<GetOrderDetailsConsumer, GetOrderDetails>(new()
+    {
+        OrderId = Guid.Empty,
+        CustomerNumber = "",
+        SubmittedAt = default,
+        Lines = [new() { Sku = "", Quantity = 1 }],
     });
 
 builder.Services.AddOptions<SellerOptions>().BindConfiguration("Seller").ValidateDataAnnotations().ValidateOnStart();

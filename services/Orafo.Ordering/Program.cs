@@ -1,4 +1,5 @@
 using MassTransit;
+using Orafo.Contracts;
 using Orafo.Ordering;
 using Orafo.Ordering.Intake;
 using Orafo.Ordering.Saga;
@@ -13,6 +14,13 @@ builder.AddServiceDefaults()
     {
         bus.AddSagaStateMachine<OrderStateMachine, OrderSaga, OrderSagaDefinition>()
             .EntityFrameworkRepository(saga => saga.ExistingDbContext<OrderingDb>());
+    })
+    .AddRehearsal<OrderSaga, OrderSubmitted>(new()
+    {
+        OrderId = Guid.Empty,
+        CustomerNumber = "",
+        SubmittedAt = default,
+        Lines = [new() { Sku = "", Quantity = 1 }],
     });
 
 builder.Services.AddOpenApi();

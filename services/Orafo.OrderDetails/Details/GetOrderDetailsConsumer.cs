@@ -49,7 +49,7 @@ public sealed class GetOrderDetailsConsumer(
             PreparedAt = time.GetStorableNow(),
         };
         db.OrderDetails.Add(detail);
-        logger.LogInformation("Order {OrderId} is {Outcome}", order.OrderId, detail.Accepted ? "accepted" : "rejected");
+        logger.LogDebug("Order {OrderId} is {Outcome}", order.OrderId, detail.Accepted ? "accepted" : "rejected");
         return detail;
     }
 

@@ -45,7 +45,7 @@ public static class MessagingExtensions
                 rabbit.ConfigureEndpoints(context);
             });
         });
-        return builder;
+        return builder.AddRehearsals<TDbContext>();
     }
 
     /// <summary>Names a message's exchange after its type, as the management UI shows it: <c>GenerateInvoice</c>.</summary>

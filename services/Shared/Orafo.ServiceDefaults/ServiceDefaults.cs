@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using MassTransit.EntityFrameworkCoreIntegration;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
@@ -40,7 +39,10 @@ public static class ServiceDefaultsExtensions
             .AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning)
             .AddFilter("Microsoft.EntityFrameworkCore.Database.Command", LogLevel.Critical)
             .AddFilter("Microsoft.EntityFrameworkCore.Update", LogLevel.Critical)
-            .AddFilter("Npgsql", LogLevel.Warning);
+            .AddFilter("Npgsql", LogLevel.Warning)
+            .AddFilter("System.Net.Http.HttpClient", LogLevel.Warning)
+            // How a service is, /health/ready says; and whoever suffers from it logs why.
+            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
 
         var telemetry = builder.Services.AddOpenTelemetry()
@@ -101,26 +103,7 @@ public static class ServiceDefaultsExtensions
 
         if (prepare is not null)
             await prepare(app.Services);
-        await WarmUp<TDbContext>(app.Services);
         await app.RunAsync();
-    }
-
-    /// <summary>Writes a row and takes it back: what is compiled and built once per process is not paid for by the first order.</summary>
-    private static async Task WarmUp<TDbContext>(IServiceProvider services) where TDbContext : DbContext
-    {
-        try
-        {
-            await using var scope = services.CreateAsyncScope();
-            var db = scope.ServiceProvider.GetRequiredService<TDbContext>();
-            await using var transaction = await db.Database.BeginTransactionAsync();
-            db.Add(new OutboxMessage { DestinationAddress = "", ContentType = "", MessageType = "", Body = "" });
-            await db.SaveChangesAsync();
-            await transaction.RollbackAsync();
-        }
-        catch (Exception e) when (ReliableDelivery.IsInfrastructure(e))
-        {
-            services.GetRequiredService<ILogger<TDbContext>>().LogWarning("The database is away; the service starts and waits for it");
-        }
     }
 
     internal static string RequiredConnectionString(this WebApplicationBuilder builder, string name) =>

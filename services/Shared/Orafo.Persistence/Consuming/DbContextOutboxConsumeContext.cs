@@ -35,7 +35,10 @@ internal sealed class DbContextOutboxConsumeContext<TDbContext, T>(
     {
         _outbox.MoveTo(db);
         await db.SaveChangesAsync(CancellationToken);
-        await transaction.CommitAsync(CancellationToken);
+        if (CapturedContext.TryGetPayload<Rehearsal>(out _))
+            await transaction.RollbackAsync(CancellationToken);
+        else
+            await transaction.CommitAsync(CancellationToken);
     }
 
     /// <remarks>A <see cref="Fault{T}"/> goes past the outbox: what it would be stored with is being rolled back.</remarks>
