@@ -21,6 +21,13 @@ var jsonOption = new Option<bool>("--json") { Description = "One JSON object, pa
 var followOption = new Option<bool>("--follow", "-f") { Description = "Go on with what is added." };
 var partArgument = new Argument<string?>("service") { Description = "supervisor, ordering, order-details, invoicing, hand-over or printer; all if left out.", Arity = ArgumentArity.ZeroOrOne };
 var fileArgument = new Argument<string>("FILE") { Description = "The order as JSON, see deploy/samples/orders; - for standard input." };
+var ordersOption = new Option<int>("--orders") { Description = "How many orders.", HelpName = "N", DefaultValueFactory = _ => 5000 };
+ordersOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is not (>= 1 and <= BenchCommand.MostOrders))
+        result.AddError($"--orders is a number from 1 to {BenchCommand.MostOrders}.");
+});
+var jsonFileOption = new Option<string?>("--json") { Description = "Writes the figures there, too.", HelpName = "FILE" };
 var testArguments = new Argument<string[]>("arguments") { Description = "For dotnet test, after --: for example -- --filter Name~Invoice", Arity = ArgumentArity.ZeroOrMore };
 
 var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, no accepted order is lost, none is handled twice.")
@@ -39,6 +46,8 @@ var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, n
         (parsed, stop) => OrderCommand.RunAsync(Data(parsed), parsed.GetValue(fileArgument)!, stop)),
     Command("audit", "Proves that each order was done once and completely; exit code 0 only if the ledgers are clean.", [dataOption],
         (parsed, stop) => AuditCommand.RunAsync(Data(parsed), stop)),
+    Command("bench", "Measures a mesh of its own: orders a second, CPU, latency, round trips.", [ordersOption, jsonFileOption],
+        (parsed, stop) => BenchCommand.RunAsync(parsed.GetValue(ordersOption), parsed.GetValue(jsonFileOption), stop)),
     Command("test", "Runs every test, on a PostgreSQL and a RabbitMQ of its own.", [testArguments],
         (parsed, stop) => TestCommand.RunAsync(parsed.GetValue(testArguments) ?? [], stop)),
 };

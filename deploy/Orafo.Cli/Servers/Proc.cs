@@ -5,6 +5,8 @@ namespace Orafo.Cli.Servers;
 /// <summary>What /proc says of processes (proc(5)).</summary>
 public static class Proc
 {
+    // USER_HZ, the same on every Linux that .NET runs on.
+    private const double TicksPerSecond = 100;
     private static readonly string[] TcpTables = ["/proc/net/tcp", "/proc/net/tcp6"];
 
     /// <summary>When the process started, in clock ticks since boot; null if there is none. With the pid it names a process for good.</summary>
@@ -37,6 +39,30 @@ public static class Proc
             return false;
         }
     }
+
+    /// <summary>What a process, those below it and its children that have ended have had of the processors, in seconds.</summary>
+    public static double CpuSeconds(int root)
+    {
+        var all = (
+            from directory in Directory.EnumerateDirectories("/proc")
+            let pid = int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0
+            where pid > 0
+            let fields = Fields(pid)
+            where fields is not null
+            select (Pid: pid, Parent: int.Parse(fields[1], CultureInfo.InvariantCulture),
+                Own: Ticks(fields, 11) + Ticks(fields, 12), Ended: Ticks(fields, 13) + Ticks(fields, 14))).ToArray();
+        var children = all.ToLookup(process => process.Parent);
+        long Sum(int pid, long own, long ended) => own + ended + children[pid].Sum(child => Sum(child.Pid, child.Own, child.Ended));
+        return all.Where(process => process.Pid == root).Sum(process => Sum(process.Pid, process.Own, process.Ended)) / TicksPerSecond;
+    }
+
+    /// <summary>The most memory that the process has had (VmHWM).</summary>
+    public static double PeakMemoryMiB(int pid) =>
+        File.ReadLines($"/proc/{pid}/status").Where(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))
+            .Select(line => double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[1], CultureInfo.InvariantCulture) / 1024)
+            .FirstOrDefault();
+
+    private static long Ticks(string[] fields, int index) => long.Parse(fields[index], CultureInfo.InvariantCulture);
 
     /// <summary>The fields of /proc/PID/stat from the third on; the second is a name that may contain anything.</summary>
     private static string[]? Fields(int pid)

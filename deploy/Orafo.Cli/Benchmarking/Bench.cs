@@ -1,0 +1,134 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using Npgsql;
+using Orafo.Cli.Mesh;
+
+namespace Orafo.Cli.Benchmarking;
+
+/// <summary>Loads a mesh with sample orders and measures it. Bounded in orders and in time.</summary>
+internal sealed class Bench(MeshState state, string postgres, string order, int orders, TextWriter screen) : IDisposable
+{
+    private const int Clients = 32;
+    private const int WarmUpOrders = 1000;
+    private const int LoneOrders = 50;
+    private const string Finished = "select count(*) from order_saga where current_state = 'Completed'";
+    private static readonly TimeSpan BetweenLoneOrders = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);
+
+    private readonly NpgsqlDataSource _ordering = NpgsqlDataSource.Create(postgres);
+    private readonly HttpClient _api = new() { BaseAddress = new Uri(state.Url(MeshService.Ordering)) };
+
+    public async Task<BenchReport> Run(CancellationToken stop)
+    {
+        screen.WriteLine($"Warming up with {WarmUpOrders} orders …");
+        var finished = await Finish(0, await PlaceAll(WarmUpOrders, stop), stop);
+        screen.WriteLine($"{LoneOrders} lone orders …");
+        var lone = await PlaceAlone(stop);
+        finished = await Finish(finished, LoneOrders, stop);
+
+        screen.WriteLine($"{orders} orders from {Clients} clients …");
+        var before = await Usage.Of(state, _ordering, stop);
+        var started = Stopwatch.GetTimestamp();
+        var intake = new ConcurrentBag<double>();
+        await PlaceAll(orders, stop, intake);
+        var taken = Stopwatch.GetElapsedTime(started);
+        await Finish(finished, orders, stop);
+        var elapsed = Stopwatch.GetElapsedTime(started);
+        var after = await Usage.Of(state, _ordering, stop);
+
+        var cpu = after.CpuSeconds.ToDictionary(
+            part => part.Key, part => (part.Value - before.CpuSeconds[part.Key]) * 1000 / orders, StringComparer.Ordinal);
+        return new BenchReport
+        {
+            Orders = orders,
+            Clients = Clients,
+            OrdersPerSecond = orders / elapsed.TotalSeconds,
+            CpuSecondsPer1000Orders = cpu.Values.Sum(),
+            CpuSecondsPer1000OrdersOf = cpu,
+            LoneOrderP50Ms = Percentile(lone, 50),
+            LoneOrderP99Ms = Percentile(lone, 99),
+            IntakePerSecond = orders / taken.TotalSeconds,
+            IntakeP50Ms = Percentile(intake, 50),
+            IntakeP99Ms = Percentile(intake, 99),
+            SqlRoundTripsPerOrder = (double?)(after.RoundTrips - before.RoundTrips) / orders,
+            CommitsPerOrder = (double)(after.Commits - before.Commits) / orders,
+            PeakMemoryMiB = Usage.PeakMemory(state),
+        };
+    }
+
+    public void Dispose()
+    {
+        _api.Dispose();
+        _ordering.Dispose();
+    }
+
+    /// <summary>Places orders as fast as they are taken.</summary>
+    private async Task<int> PlaceAll(int count, CancellationToken stop, ConcurrentBag<double>? milliseconds = null)
+    {
+        var left = count;
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(async _ =>
+        {
+            while (Interlocked.Decrement(ref left) >= 0)
+            {
+                var started = Stopwatch.GetTimestamp();
+                await Place(stop);
+                milliseconds?.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            }
+        }));
+        return count;
+    }
+
+    private async Task<Uri> Place(CancellationToken stop)
+    {
+        using var body = new StringContent(order, Encoding.UTF8, "application/json");
+        using var answer = await _api.PostAsync(new Uri("orders", UriKind.Relative), body, stop);
+        answer.EnsureSuccessStatusCode();
+        return answer.Headers.Location!;
+    }
+
+    private async Task<List<double>> PlaceAlone(CancellationToken stop)
+    {
+        List<double> milliseconds = [];
+        using var timer = new PeriodicTimer(BetweenLoneOrders);
+        for (var i = 0; i < LoneOrders && await timer.WaitForNextTickAsync(stop); i++)
+        {
+            var location = await Place(stop);
+            var started = Stopwatch.GetTimestamp();
+            while ((await _api.GetFromJsonAsync<JsonElement>(location, stop)).GetProperty("status").GetString() != "Completed")
+            {
+                if (Stopwatch.GetElapsedTime(started) > Patience)
+                    throw new OrafoException($"{location} is not completed after {Patience.TotalMinutes} minutes.");
+                await Task.Delay(1, stop);
+            }
+
+            milliseconds.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        }
+
+        return milliseconds;
+    }
+
+    /// <summary>Waits until so many more orders are completed than were before.</summary>
+    private async Task<long> Finish(long before, int more, CancellationToken stop)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            await using var finished = _ordering.CreateCommand(Finished);
+            var seen = (long)(await finished.ExecuteScalarAsync(stop))!;
+            if (seen >= before + more)
+                return seen;
+            if (Stopwatch.GetElapsedTime(started) > Patience)
+                throw new OrafoException($"After {Patience.TotalMinutes} minutes {before + more - seen} orders are not completed.");
+            await Task.Delay(50, stop);
+        }
+    }
+
+    private static double Percentile(IEnumerable<double> values, int percent)
+    {
+        var sorted = values.Order().ToArray();
+        return sorted[Math.Min(sorted.Length - 1, sorted.Length * percent / 100)];
+    }
+}
