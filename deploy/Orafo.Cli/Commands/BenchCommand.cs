@@ -15,23 +15,13 @@ internal static class BenchCommand
     /// <param name="json">Where the figures go as JSON, besides the screen.</param>
     public static async Task<int> RunAsync(int orders, string? json, CancellationToken stop)
     {
-        var directory = Directory.CreateTempSubdirectory("orafo-bench-").FullName;
-        var data = new DataDirectory(directory);
+        var data = new DataDirectory(Directory.CreateTempSubdirectory("orafo-bench-").FullName);
         data.Create();
-        try
-        {
-            var report = await Measure(data, orders, stop);
-            Console.Write(report.Table());
-            if (json is not null)
-                await File.WriteAllTextAsync(json, JsonSerializer.Serialize(report, Format) + "\n", stop);
-            return 0;
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-            if (Directory.Exists(data.ForServers))
-                Directory.Delete(data.ForServers, recursive: true);
-        }
+        var report = await Measure(data, orders, stop);
+        Console.Write(report.Table());
+        if (json is not null)
+            await File.WriteAllTextAsync(json, JsonSerializer.Serialize(report, Format) + "\n", stop);
+        return 0;
     }
 
     private static async Task<BenchReport> Measure(DataDirectory data, int orders, CancellationToken stop)
@@ -39,6 +29,7 @@ internal static class BenchCommand
         using var announcer = new Announcer(data.SupervisorLog, Console.Out);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stop);
         await using var supervisor = new Supervisor(data, printSeconds: 0, announcer);
+        supervisor.RemoveDataAtEnd();
         var isUp = new TaskCompletionSource();
         var running = supervisor.RunAsync(isUp.SetResult, stopping.Token);
         try

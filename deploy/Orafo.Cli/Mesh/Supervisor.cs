@@ -48,16 +48,12 @@ internal sealed class Supervisor : IAsyncDisposable
         await StopLeftovers();
         await Installation.EnsureAsync(_announcer.Say, stop);
         Save();
-        await Task.WhenAll(
-            _announcer.Step("Starting PostgreSQL", "PostgreSQL runs", _postgres.StartAsync(stop)),
-            _announcer.Step("Starting RabbitMQ", "RabbitMQ runs", _broker.StartAsync(stop)));
-        Save();
-        var databases = new Databases(_data, _secrets, _postgres.Server!, _watchdog);
-        await _announcer.Step("Preparing the databases", "The databases are ready", PrepareDatabases(databases, stop));
-
         var printer = NewPrinter();
         _services = [printer];
-        await printer.StartAsync(stop);
+        // RabbitMQ takes longest; nothing else waits for it until the services want it.
+        await Task.WhenAll(
+            _announcer.Step("Starting RabbitMQ", "RabbitMQ runs", _broker.StartAsync(stop)), StartPostgres(stop), printer.StartAsync(stop));
+        Save();
         var services = MeshService.All.Select(service => NewService(service, printer.Url!)).ToArray();
         _services = [.. services, printer];
         await _announcer.Step("Starting the services", "The services run", Task.WhenAll(services.Select(service => service.StartAsync(stop))));
@@ -67,14 +63,21 @@ internal sealed class Supervisor : IAsyncDisposable
         await Task.WhenAll(Parts.Select(part => KeepAlive(part, stop)));
     }
 
+    /// <summary>Has the mesh's data removed at the end, however this process ends.</summary>
+    public void RemoveDataAtEnd()
+    {
+        _watchdog.RemoveAtEnd(_data.Path);
+        _watchdog.RemoveAtEnd(_data.ForServers);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Task.WhenAll(_services.Select(part => part.StopAsync()));
         await Task.WhenAll(_broker.StopAsync(), _postgres.StopAsync());
+        File.Delete(_data.State);
         // Stops what a part was just starting when it was told to stop.
         _watchdog.Dispose();
         _health.Dispose();
-        File.Delete(_data.State);
         await _lock.DisposeAsync();
     }
 
@@ -102,8 +105,15 @@ internal sealed class Supervisor : IAsyncDisposable
         }
     }
 
-    private static async Task PrepareDatabases(Databases databases, CancellationToken stop)
+    private async Task StartPostgres(CancellationToken stop)
     {
+        await _announcer.Step("Starting PostgreSQL", "PostgreSQL runs", _postgres.StartAsync(stop));
+        await _announcer.Step("Preparing the databases", "The databases are ready", PrepareDatabases(stop));
+    }
+
+    private async Task PrepareDatabases(CancellationToken stop)
+    {
+        var databases = new Databases(_data, _secrets, _postgres.Server!, _watchdog);
         await databases.CreateAsync(stop);
         await databases.MigrateAsync(stop);
     }

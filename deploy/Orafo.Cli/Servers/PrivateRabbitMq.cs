@@ -106,10 +106,13 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
 
     private async Task<bool> Answers(CancellationToken cancellationToken)
     {
+        // While the node starts, a question may be taken and never answered: the next one is.
+        using var soon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        soon.CancelAfter(TimeSpan.FromSeconds(1));
         try
         {
             // Says whether there are listeners on the AMQP port, which come up last.
-            using var answer = await Management.GetAsync(new Uri($"health/checks/port-listener/{Ports.Amqp}", UriKind.Relative), cancellationToken);
+            using var answer = await Management.GetAsync(new Uri($"health/checks/port-listener/{Ports.Amqp}", UriKind.Relative), soon.Token);
             return answer.IsSuccessStatusCode;
         }
         catch (HttpRequestException)

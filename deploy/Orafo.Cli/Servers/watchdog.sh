@@ -30,7 +30,7 @@ while read -r what pid start; do
         -) kept=""
            for entry in $registered; do [ "${entry%%:*}" = "$pid" ] || kept="$kept $entry"; done
            registered=$kept ;;
-        x) rubbish=$pid ;;
+        x) rubbish="$rubbish $pid" ;;
     esac
 done
 
@@ -44,5 +44,5 @@ for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     sleep 0.5
 done
 for entry in $registered; do kill_session "${entry%%:*}"; done
-[ -z "$rubbish" ] || rm -rf "$rubbish"
+[ -z "$rubbish" ] || rm -rf $rubbish
 exit 0
