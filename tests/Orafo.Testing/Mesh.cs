@@ -39,9 +39,12 @@ public sealed class Mesh : IAsyncDisposable
     }
 
     /// <summary>Runs a command of the launcher on this mesh.</summary>
-    public async Task<(int ExitCode, string Output)> RunAsync(params string[] arguments)
+    public Task<(int ExitCode, string Output)> RunAsync(params string[] arguments) => RunLauncherAsync([.. arguments, "--data", _directory]);
+
+    /// <summary>Runs a command of the launcher.</summary>
+    public static async Task<(int ExitCode, string Output)> RunLauncherAsync(params string[] arguments)
     {
-        var start = new ProcessStartInfo(Repository.Dotnet, [Repository.Binary("Orafo.Cli"), .. arguments, "--data", _directory])
+        var start = new ProcessStartInfo(Repository.Dotnet, [Repository.Binary("Orafo.Cli"), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -14,7 +14,6 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
     private const int Clients = 32;
     private const int WarmUpOrders = 1000;
     private const int LoneOrders = 50;
-    private const string Finished = "select count(*) from order_saga where current_state = 'Completed'";
     private static readonly TimeSpan BetweenLoneOrders = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);
 
@@ -116,7 +115,7 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
         var started = Stopwatch.GetTimestamp();
         while (true)
         {
-            await using var finished = _ordering.CreateCommand(Finished);
+            await using var finished = _ordering.CreateCommand(BenchStatements.Completed);
             var seen = (long)(await finished.ExecuteScalarAsync(stop))!;
             if (seen >= before + more)
                 return seen;

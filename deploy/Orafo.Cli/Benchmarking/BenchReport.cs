@@ -34,7 +34,7 @@ internal sealed record BenchReport
     /// <summary>Of pg_stat_database, in all four databases; what only read commits too.</summary>
     public required double CommitsPerOrder { get; init; }
 
-    /// <summary>The most that each process has had in memory.</summary>
+    /// <summary>The most that each service and RabbitMQ have had in memory.</summary>
     public required IReadOnlyDictionary<string, double> PeakMemoryMiB { get; init; }
 
     public string Table()

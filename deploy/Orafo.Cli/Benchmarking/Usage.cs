@@ -10,20 +10,18 @@ namespace Orafo.Cli.Benchmarking;
 /// <summary>What the parts of a mesh have used up to a moment.</summary>
 internal sealed partial record Usage(IReadOnlyDictionary<string, double> CpuSeconds, long Commits, long? RoundTrips)
 {
-    private const string CommitsStatement = "select sum(xact_commit)::bigint from pg_stat_database where datname like 'orafo%'";
-
     public static async Task<Usage> Of(MeshState state, NpgsqlDataSource database, CancellationToken stop)
     {
-        await using var commits = database.CreateCommand(CommitsStatement);
+        await using var commits = database.CreateCommand(BenchStatements.Commits);
         return new Usage(
             Roots(state).ToDictionary(part => part.Name, part => Proc.CpuSeconds(part.Pid), StringComparer.Ordinal),
             (long)(await commits.ExecuteScalarAsync(stop))!,
             await SegmentsReceived(state.PostgresPort, stop));
     }
 
-    /// <summary>The most memory that each part's first process has had.</summary>
+    /// <summary>The most memory that each service and RabbitMQ have had. PostgreSQL is many processes that share theirs, and is left out.</summary>
     public static Dictionary<string, double> PeakMemory(MeshState state) =>
-        Roots(state).ToDictionary(part => part.Name, part => Proc.PeakMemoryMiB(part.Pid), StringComparer.Ordinal);
+        Roots(state).Where(part => part.Name is not ("postgresql" or "epmd")).ToDictionary(part => part.Name, part => Proc.PeakMemoryMiB(part.Pid), StringComparer.Ordinal);
 
     private static IEnumerable<(string Name, int Pid)> Roots(MeshState state) =>
         from part in state.Parts let process = part.Process where process is not null select (part.Name, process.Pid);

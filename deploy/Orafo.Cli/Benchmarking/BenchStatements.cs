@@ -1,0 +1,11 @@
+namespace Orafo.Cli.Benchmarking;
+
+/// <summary>What the bench asks PostgreSQL.</summary>
+internal static class BenchStatements
+{
+    /// <summary>orafo_ordering: the orders that have come to their end.</summary>
+    public const string Completed = "select count(*) from order_saga where current_state = 'Completed'";
+
+    /// <summary>The transactions committed so far in the databases of all services.</summary>
+    public const string Commits = "select sum(xact_commit)::bigint from pg_stat_database where datname like 'orafo%'";
+}
