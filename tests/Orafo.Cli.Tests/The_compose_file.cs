@@ -34,8 +34,16 @@ public sealed partial class The_compose_file
     [Test]
     public void Uses_only_variables_that_up_sets()
     {
-        var set = Secrets.LoadOrCreate(System.IO.Path.Combine(Directory.CreateTempSubdirectory("orafo-compose-").FullName, "secrets.json")).Variables().Keys.Append("ORAFO_PRINT_SECONDS");
-        Assert.That(Variable().Matches(Text).Select(match => match.Groups[1].Value).Distinct(), Is.SubsetOf(set));
+        var directory = Directory.CreateTempSubdirectory("orafo-compose-").FullName;
+        try
+        {
+            var set = Secrets.LoadOrCreate(System.IO.Path.Combine(directory, "secrets.json")).Variables().Keys.Append("ORAFO_PRINT_SECONDS");
+            Assert.That(Variable().Matches(Text).Select(match => match.Groups[1].Value).Distinct(), Is.SubsetOf(set));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
     }
 
     [Test]

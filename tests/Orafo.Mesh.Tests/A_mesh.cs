@@ -10,9 +10,14 @@ public sealed class A_mesh
 {
     private const string Good = "good-espresso";
     private Testing.Mesh _mesh = null!;
+    private string[] _queuesAtStart = [];
 
     [OneTimeSetUp]
-    public async Task Up() => _mesh = await Testing.Mesh.StartAsync(printSeconds: 0.3);
+    public async Task Up()
+    {
+        _mesh = await Testing.Mesh.StartAsync(printSeconds: 0.3);
+        _queuesAtStart = await Queues();
+    }
 
     [OneTimeTearDown]
     public async Task Down() => await _mesh.DisposeAsync();
@@ -23,6 +28,10 @@ public sealed class A_mesh
         var (exitCode, output) = await _mesh.RunAsync("audit");
         Assert.That(exitCode, Is.Zero, output);
     }
+
+    [Test]
+    public void Has_four_queues_as_soon_as_it_is_up() =>
+        Assert.That(_queuesAtStart, Is.EquivalentTo(new[] { "order-saga", "order-details", "invoice", "hand-over" }));
 
     [Test]
     public async Task Completes_a_good_order()
@@ -132,5 +141,15 @@ public sealed class A_mesh
         await _mesh.UpAsync(printSeconds: 0.3);
         Assert.That(state.Processes().Where(process => process.IsRunning), Is.Empty);
         await _mesh.FollowAsync((await _mesh.PlaceAsync(Testing.Mesh.Sample(Good)))!, "Completed");
+    }
+
+    private async Task<string[]> Queues()
+    {
+        var management = (await _mesh.StatusAsync()).GetProperty("management");
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Authorization = new("Basic", Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(
+            $"{management.GetProperty("user").GetString()}:{management.GetProperty("password").GetString()}")));
+        using var queues = JsonDocument.Parse(await http.GetStringAsync(new Uri(management.GetProperty("url").GetString() + "/api/queues/orafo")));
+        return [.. queues.RootElement.EnumerateArray().Select(queue => queue.GetProperty("name").GetString()!)];
     }
 }

@@ -44,11 +44,16 @@ public static class RehearsalExtensions
         // The name begins like a message's exchange: the broker lets the service have queues of its own name, and these.
         var name = $"Rehearsal-{NewId.NextGuid():N}";
         var endpoint = bus.ConnectReceiveEndpoint(new TemporaryEndpointDefinition(), new FixedName(name), configurator =>
+        {
+            // Deleted with its last consumer (AutoDelete, which a temporary endpoint has): with an expiration it would outlive it by a minute.
+            if (configurator is IRabbitMqReceiveEndpointConfigurator queue)
+                queue.QueueExpiration = null;
             configurator.Handler<SentToOurselves>(_ =>
             {
                 heard.TrySetResult();
                 return Task.CompletedTask;
-            }));
+            });
+        });
         try
         {
             await endpoint.Ready.WaitAsync(stop);
