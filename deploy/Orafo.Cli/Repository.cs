@@ -9,12 +9,17 @@ public static class Repository
     public static string Root { get; } = FindRoot();
 
     /// <summary>The build of a project that lies beside ours: artifacts/bin/PROJECT/CONFIGURATION/PROJECT.dll.</summary>
-    public static string Binary(string project)
-    {
-        var ours = new DirectoryInfo(AppContext.BaseDirectory);
-        var path = Path.Combine(ours.Parent!.Parent!.FullName, project, ours.Name, project + ".dll");
-        return File.Exists(path) ? path : throw new OrafoException($"{path} is missing. Build the solution, or start by ./orafo.");
-    }
+    public static string Binary(string project) => Existing(Path.Combine(Bin.FullName, project, Configuration, project + ".dll"));
+
+    /// <summary>A service as it is started (Images.targets): artifacts/images/PROJECT/CONFIGURATION/PROJECT.dll.</summary>
+    public static string Image(string project) => Existing(Path.Combine(Bin.Parent!.FullName, "images", project, Configuration, project + ".dll"));
+
+    private static DirectoryInfo Bin => new DirectoryInfo(AppContext.BaseDirectory).Parent!.Parent!;
+
+    private static string Configuration => new DirectoryInfo(AppContext.BaseDirectory).Name;
+
+    private static string Existing(string path) =>
+        File.Exists(path) ? path : throw new OrafoException($"{path} is missing. Build the solution, or start by ./orafo.");
 
     /// <summary>The command that runs .NET programs, the one that runs this program where it can be known.</summary>
     public static string Dotnet =>

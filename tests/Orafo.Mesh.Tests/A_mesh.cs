@@ -86,13 +86,15 @@ public sealed class A_mesh
     }
 
     [TestCase("ordering"), TestCase("order-details"), TestCase("invoicing"), TestCase("hand-over"), TestCase("printer"), TestCase("rabbitmq"), TestCase("postgresql")]
-    public async Task Completes_all_ten_orders_although_a_part_is_killed_under_way(string part)
+    // The service is back long before its broker.
+    [TestCase("rabbitmq", "hand-over")]
+    public async Task Completes_all_ten_orders_although_a_part_is_killed_under_way(params string[] parts)
     {
         var orders = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => _mesh.PlaceAsync(Testing.Mesh.Sample(Good))));
         Assert.That(orders, Has.None.Null);
         // The first is somewhere on its way; then the blow falls.
         await _mesh.FollowAsync(orders[0]!, "GettingDetails", "Invoicing", "HandingOver", "Completed");
-        await _mesh.KillAsync(part);
+        await Task.WhenAll(parts.Select(_mesh.KillAsync));
         foreach (var order in orders)
             await _mesh.FollowAsync(order!, "Completed");
     }

@@ -60,7 +60,7 @@ internal sealed class Databases(DataDirectory data, Secrets secrets, PrivatePost
         var log = data.Log(service.Name);
         var owner = ConnectionString(server.Port, service.Database, service.Owner, secrets.Owners[service.Name], connections: 2);
         await using var process = ChildProcess.Start(
-            $"{service.Name} migrate", [Repository.Dotnet, Repository.Binary(service.Project), "migrate"],
+            $"{service.Name} migrate", [Repository.Dotnet, Repository.Image(service.Project), "migrate"],
             new Dictionary<string, string?> { ["ConnectionStrings__Database"] = owner, ["ConnectionStrings__Broker"] = "amqp://127.0.0.1/" }, log, watchdog);
         if (await process.Exited.WaitAsync(cancellationToken) is var exitCode and not 0)
             throw new OrafoException($"The database of {service.Name} could not be migrated (exit code {exitCode}); see {log}.");
@@ -68,6 +68,6 @@ internal sealed class Databases(DataDirectory data, Secrets secrets, PrivatePost
 
     /// <summary>Of the program and of the cluster: another one of either is another matter.</summary>
     private string Fingerprint(MeshService service) =>
-        Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Repository.Binary(service.Project))))
+        Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Repository.Image(service.Project))))
         + "@" + File.GetLastWriteTimeUtc(Path.Combine(data.Postgres, "data", "PG_VERSION")).Ticks;
 }

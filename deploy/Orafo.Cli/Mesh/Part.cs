@@ -73,6 +73,10 @@ internal sealed class PostgresPart(DataDirectory data, Secrets secrets, Watchdog
 internal sealed class BrokerPart(DataDirectory data, Secrets secrets, Watchdog watchdog) : Part("rabbitmq", "RabbitMQ")
 {
     public PrivateRabbitMq? Server { get; private set; }
+
+    /// <summary>Where it will listen; zeros before it is told to start.</summary>
+    public BrokerPorts Ports { get; private set; } = new(0, 0, 0, 0);
+
     public override ChildProcess? Process => Server?.Process;
     public override IEnumerable<PartState> Companions => Server?.Epmd is { } epmd ? [new PartState("epmd", null, Identify(epmd), 0)] : [];
 
@@ -85,9 +89,9 @@ internal sealed class BrokerPart(DataDirectory data, Secrets secrets, Watchdog w
         }
 
         Server = await OnAFreePort(
-            () => BrokerPorts.Usual,
+            () => Ports = BrokerPorts.Usual,
             ports => PrivateRabbitMq.StartAsync(data.RabbitMq, ports, MeshService.VirtualHost, BrokerUsers.For(secrets), watchdog, cancellationToken),
-            ports => new[] { ports.Amqp, ports.Management, ports.Distribution, ports.Epmd }.All(Ports.IsFree));
+            ports => new[] { ports.Amqp, ports.Management, ports.Distribution, ports.Epmd }.All(Servers.Ports.IsFree));
     }
 
     public override Task StopAsync() => Server?.StopAsync() ?? Task.CompletedTask;
@@ -117,12 +121,13 @@ internal sealed class ServicePart(
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        // Once it has answered, others know the port.
+        // Once it has answered, others know the port; and a broker that is away does not keep it from coming back.
+        var isFirst = _port is null;
         _port = await OnAFreePort(
             () => _port ?? Ports.FreeOr(usualPort),
             async port =>
             {
-                await StartOn(port, cancellationToken);
+                await StartOn(port, isFirst ? Health.Healthy : Health.Degraded, cancellationToken);
                 return port;
             },
             Ports.IsFree);
@@ -130,7 +135,7 @@ internal sealed class ServicePart(
 
     public override Task StopAsync() => _process?.StopAsync(TimeToStop) ?? Task.CompletedTask;
 
-    private async Task StartOn(int port, CancellationToken cancellationToken)
+    private async Task StartOn(int port, string atLeast, CancellationToken cancellationToken)
     {
         var url = $"http://127.0.0.1:{port}";
         var log = data.Log(Name);
@@ -144,10 +149,14 @@ internal sealed class ServicePart(
             ["Logging__Console__FormatterOptions__UseUtcTimestamp"] = "true",
             ["Logging__Console__FormatterOptions__SingleLine"] = "true",
         };
-        var program = Repository.Binary(project);
+        var program = Repository.Image(project);
         _process = ChildProcess.Start(Name, [Repository.Dotnet, program], environment, log, watchdog, workingDirectory: Path.GetDirectoryName(program));
-        await Until.True(async stop => Proc.Listens(_process.Pid, port) && await Answers(url, stop), _process, log, Patience, cancellationToken);
+        await Until.True(async stop => Proc.Listens(_process.Pid, port) && await Answers(url, atLeast, stop), _process, log, Patience, cancellationToken);
     }
 
-    private async Task<bool> Answers(string url, CancellationToken cancellationToken) => await Health.OfAsync(health, url, cancellationToken) is Health.Healthy or Health.Degraded;
+    private async Task<bool> Answers(string url, string atLeast, CancellationToken cancellationToken)
+    {
+        var status = await Health.OfAsync(health, url, cancellationToken);
+        return status == Health.Healthy || status == atLeast;
+    }
 }

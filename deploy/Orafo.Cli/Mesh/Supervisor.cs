@@ -50,13 +50,10 @@ internal sealed class Supervisor : IAsyncDisposable
         Save();
         var printer = NewPrinter();
         _services = [printer];
-        // RabbitMQ takes longest; nothing else waits for it until the services want it.
-        await Task.WhenAll(
-            _announcer.Step("Starting RabbitMQ", "RabbitMQ runs", _broker.StartAsync(stop)), StartPostgres(stop), printer.StartAsync(stop));
-        Save();
-        var services = MeshService.All.Select(service => NewService(service, printer.Url!)).ToArray();
-        _services = [.. services, printer];
-        await _announcer.Step("Starting the services", "The services run", Task.WhenAll(services.Select(service => service.StartAsync(stop))));
+        // RabbitMQ takes longest: the services start beside it and wait for it, as they do when it is away.
+        var broker = _announcer.Step("Starting RabbitMQ", "RabbitMQ runs", _broker.StartAsync(stop));
+        await Task.WhenAll(StartPostgres(stop), printer.StartAsync(stop));
+        await _announcer.Step("Starting the services", "The services run", StartServices(printer, broker, stop));
         _isUp = true;
         Save();
         whenUp();
@@ -118,6 +115,30 @@ internal sealed class Supervisor : IAsyncDisposable
         await databases.MigrateAsync(stop);
     }
 
+    private async Task StartServices(ServicePart printer, Task broker, CancellationToken stop)
+    {
+        var ports = _broker.Ports;
+        var started = Start();
+        await broker;
+        if (_broker.Ports != ports)
+        {
+            // Somebody else was quicker to take one of its ports, and the services look for it where it is not.
+            await Task.WhenAll(_services.Select(part => part == printer ? Task.CompletedTask : part.StopAsync()));
+            await started.ContinueWith(_ => { }, stop, TaskContinuationOptions.None, TaskScheduler.Default);
+            started = Start();
+        }
+
+        await started;
+
+        Task Start()
+        {
+            var services = MeshService.All.Select(service => NewService(service, printer.Url)).ToArray();
+            _services = [.. services, printer];
+            Save();
+            return Task.WhenAll(services.Select(service => service.StartAsync(stop)));
+        }
+    }
+
     private ServicePart NewPrinter() => new(
         MeshService.Printer, MeshService.PrinterProject, MeshService.PrinterPort,
         new Dictionary<string, string?>
@@ -135,7 +156,7 @@ internal sealed class Supervisor : IAsyncDisposable
             new Dictionary<string, string?>
             {
                 ["ConnectionStrings__Database"] = Databases.ConnectionString(_postgres.Server!.Port, service.Database, service.Database, password),
-                ["ConnectionStrings__Broker"] = MeshState.AmqpUri(_broker.Server!.Ports.Amqp, service.Database, password),
+                ["ConnectionStrings__Broker"] = MeshState.AmqpUri(_broker.Ports.Amqp, service.Database, password),
                 ["Printer__Url"] = printerUrl,
                 ["Catalogue__Directory"] = Path.Combine(Repository.Root, "deploy", "samples"),
             },
@@ -186,7 +207,7 @@ internal sealed class Supervisor : IAsyncDisposable
                 IsUp = _isUp,
                 PrintSeconds = _printSeconds,
                 PostgresPort = _postgres.Server?.Port ?? 0,
-                Broker = _broker.Server?.Ports ?? new BrokerPorts(0, 0, 0, 0),
+                Broker = _broker.Ports,
                 Parts = [.. Parts.SelectMany(part => part.Companions.Prepend(part.State))],
             }.Save(_data);
         }

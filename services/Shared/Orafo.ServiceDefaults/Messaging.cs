@@ -1,7 +1,10 @@
 using MassTransit;
 using MassTransit.Configuration;
+using MassTransit.Transports;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Orafo.Contracts;
@@ -45,6 +48,8 @@ public static class MessagingExtensions
                 rabbit.ConfigureEndpoints(context);
             });
         });
+        builder.Services.Replace(ServiceDescriptor.Singleton<IBusDepot>(services =>
+            new PatientBusDepot(ActivatorUtilities.CreateInstance<BusDepot>(services), broker)));
         return builder.AddRehearsals<TDbContext>();
     }
 

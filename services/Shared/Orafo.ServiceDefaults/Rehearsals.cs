@@ -23,14 +23,14 @@ public static class RehearsalExtensions
     /// <summary>Does something when the service starts that leaves nothing behind.</summary>
     public static WebApplicationBuilder AddRehearsal(this WebApplicationBuilder builder, Func<IServiceProvider, CancellationToken, Task> rehearse)
     {
-        builder.Services.AddSingleton(new RehearsedStep(rehearse));
+        builder.Services.AddSingleton(new RehearsedStep(rehearse, NeedsBroker: false));
         return builder;
     }
 
     /// <summary>Rehearses what every service does: store a message, relay it, receive it.</summary>
     internal static WebApplicationBuilder AddRehearsals<TDbContext>(this WebApplicationBuilder builder) where TDbContext : DbContext
     {
-        builder.AddRehearsal(SendToOurselves<TDbContext>);
+        builder.Services.AddSingleton(new RehearsedStep(SendToOurselves<TDbContext>, NeedsBroker: true));
         builder.Services.AddSingleton<Rehearsals>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Rehearsals>());
         builder.Services.AddHealthChecks().AddCheck<Rehearsals>("rehearsal", tags: ["ready"]);
@@ -81,27 +81,40 @@ public static class RehearsalExtensions
 /// <summary>Goes from a service through the broker back to it, once, at its start.</summary>
 public sealed record SentToOurselves;
 
-internal sealed record RehearsedStep(Func<IServiceProvider, CancellationToken, Task> Run);
+internal sealed record RehearsedStep(Func<IServiceProvider, CancellationToken, Task> Run, bool NeedsBroker);
 
-/// <summary>Ready when the steps are done, or when they took too long: a database or broker that is away must not keep the service down.</summary>
-internal sealed class Rehearsals(IServiceProvider services, IEnumerable<RehearsedStep> steps, TimeProvider time, ILogger<Rehearsals> logger)
+/// <summary>
+/// Ready when the steps are done, or when they took too long: a database that is away must not keep the service down.
+/// Degraded as long as the broker is away and what goes through it could not be rehearsed.
+/// </summary>
+internal sealed class Rehearsals(
+    IServiceProvider services, IBusControl bus, IEnumerable<RehearsedStep> steps, TimeProvider time, ILogger<Rehearsals> logger)
     : BackgroundService, IHealthCheck
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
-    private volatile bool _isReady;
+    private volatile Func<HealthCheckResult> _health = () => HealthCheckResult.Unhealthy("The service warms up.");
 
-    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(_isReady ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("The service warms up."));
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(_health());
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Rehearse(needsBroker: false, stoppingToken);
+        _health = () => HealthCheckResult.Degraded("The broker is away.");
+        await bus.WaitForHealthStatus(BusHealthStatus.Healthy, stoppingToken);
+        await Rehearse(needsBroker: true, stoppingToken);
+        _health = () => HealthCheckResult.Healthy();
+    }
+
+    private async Task Rehearse(bool needsBroker, CancellationToken stoppingToken)
     {
         var started = time.GetTimestamp();
         using var patience = new CancellationTokenSource(Patience, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, patience.Token);
         try
         {
-            await Task.WhenAll(steps.Select(step => Task.Run(() => step.Run(services, stop.Token), stop.Token))).WaitAsync(stop.Token);
-            logger.LogInformation("Warmed up in {Milliseconds:0} ms", time.GetElapsedTime(started).TotalMilliseconds);
+            var some = steps.Where(step => step.NeedsBroker == needsBroker);
+            await Task.WhenAll(some.Select(step => Task.Run(() => step.Run(services, stop.Token), stop.Token))).WaitAsync(stop.Token);
+            logger.LogInformation("Warmed up {What} in {Milliseconds:0} ms", needsBroker ? "the way to the broker" : "the consumers", time.GetElapsedTime(started).TotalMilliseconds);
         }
         // Whatever it runs into, the service does without.
         catch (Exception e)
@@ -109,7 +122,5 @@ internal sealed class Rehearsals(IServiceProvider services, IEnumerable<Rehearse
             if (!stoppingToken.IsCancellationRequested)
                 logger.LogWarning("The service starts without having warmed up: {Error}", e.Message);
         }
-
-        _isReady = true;
     }
 }
