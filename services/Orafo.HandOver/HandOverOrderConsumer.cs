@@ -1,4 +1,5 @@
 using MassTransit;
+using Microsoft.EntityFrameworkCore;
 using Orafo.Contracts;
 using Orafo.ServiceDefaults;
 
@@ -10,7 +11,8 @@ public sealed class HandOverOrderConsumer(HandOverDb db, TimeProvider time, ILog
     public async Task Consume(ConsumeContext<HandOverOrder> context)
     {
         var command = context.Message;
-        var handOver = await db.HandOvers.FindAsync([command.OrderId], context.CancellationToken);
+        // Two commands for one order that share a transaction collide on its key.
+        var handOver = await db.HandOvers.AsIndependent().SingleOrDefaultAsync(known => known.OrderId == command.OrderId, context.CancellationToken);
         if (handOver is null)
         {
             handOver = new HandedOverOrder

@@ -17,7 +17,8 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, TimeProvider time, I
     {
         var command = context.Message;
         RequireSoundTotals(command);
-        if (await db.Invoices.SingleOrDefaultAsync(issued => issued.OrderId == command.OrderId, context.CancellationToken) is { } invoice)
+        // Two commands for one order that share a transaction collide on the order's unique index.
+        if (await db.Invoices.AsIndependent().SingleOrDefaultAsync(issued => issued.OrderId == command.OrderId, context.CancellationToken) is { } invoice)
         {
             if (await PrintAgainIfParked(invoice, context.CancellationToken) is { State: PrintJob.Printed, FinishedAt: { } printedAt })
             {

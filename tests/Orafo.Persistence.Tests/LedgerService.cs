@@ -41,7 +41,9 @@ internal sealed class LedgerService : IAsyncDisposable
             .Endpoint(endpoint => endpoint.Name = "tally");
     }
 
-    public async Task<WebApplication> StartInstance(Action<IBusRegistrationConfigurator>? consumers = null)
+    /// <param name="consumers">Others than the service's own.</param>
+    /// <param name="isPooled">Whether its DbContexts come from a pool, as those of every service of the mesh do.</param>
+    public async Task<WebApplication> StartInstance(Action<IBusRegistrationConfigurator>? consumers = null, bool isPooled = true)
     {
         var builder = WebApplication.CreateBuilder();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
@@ -51,7 +53,12 @@ internal sealed class LedgerService : IAsyncDisposable
             ["Urls"] = "http://127.0.0.1:0",
         });
         builder.Logging.SetMinimumLevel(LogLevel.None);
-        builder.AddServiceDefaults().AddDatabase<LedgerDb>().AddMessaging<LedgerDb>(consumers ?? _consumers);
+        builder.AddServiceDefaults();
+        if (isPooled)
+            builder.AddDatabase<LedgerDb>();
+        else
+            builder.Services.AddDbContext<LedgerDb>(options => options.UseNpgsql(Database).UseSnakeCaseNamingConvention());
+        builder.AddMessaging<LedgerDb>(consumers ?? _consumers);
         var instance = builder.Build();
         await instance.StartAsync();
         await instance.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, TimeSpan.FromMinutes(1));

@@ -12,7 +12,7 @@ namespace Orafo.Cli.Benchmarking;
 internal sealed class Bench(MeshState state, string postgres, string order, int orders, TextWriter screen) : IDisposable
 {
     private const int Clients = 32;
-    private const int WarmUpOrders = 1000;
+    private const int WarmUpOrders = 5000;
     private const int LoneOrders = 50;
     private static readonly TimeSpan BetweenLoneOrders = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);

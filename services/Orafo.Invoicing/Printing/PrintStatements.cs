@@ -3,31 +3,36 @@ namespace Orafo.Invoicing.Printing;
 /// <summary>The SQL of the print jobs. All times are the database's; {0} … are parameters.</summary>
 internal static class PrintStatements
 {
-    /// <summary>Leases the job that has waited longest for {1} to whoever holds the token {0}. A lease that ran out is one that may be claimed.</summary>
+    /// <summary>
+    /// Leases the {2} jobs that have waited longest for {1} to whoever holds the token {0}. A lease that ran out is one that may be
+    /// claimed.
+    /// </summary>
     public const string Claim =
         """
         update print_jobs
         set state = 'printing', attempts = attempts + 1, lease_token = {0}, lease_expires_at = clock_timestamp() + {1}
-        where invoice_number = (
+        where invoice_number = any (array(
             select invoice_number
             from print_jobs
             where state in ('waiting', 'printing') and next_attempt_at <= clock_timestamp()
                 and (lease_expires_at is null or lease_expires_at < clock_timestamp())
             order by next_attempt_at
-            limit 1
-            for update skip locked)
+            limit {2}
+            for update skip locked))
         returning invoice_number, order_id, attempts
         """;
 
     /// <summary>Keeps the job for {2} from now. No row: the lease was lost.</summary>
     public const string Renew = "update print_jobs set lease_expires_at = clock_timestamp() + {2} where invoice_number = {0} and lease_token = {1}";
 
-    /// <summary>The paper is out. No row: the lease was lost, and whoever has it now finishes the job.</summary>
+    /// <summary>The papers {0}, held with the tokens {1}, are out. A number that is not returned: its lease was lost, and whoever has it now finishes the job.</summary>
     public const string Finish =
         """
-        update print_jobs
+        update print_jobs as job
         set state = 'printed', finished_at = clock_timestamp(), lease_token = null, lease_expires_at = null, last_error = null
-        where invoice_number = {0} and lease_token = {1}
+        from unnest({0}, {1}) as printed (invoice_number, lease_token)
+        where job.invoice_number = printed.invoice_number and job.lease_token = printed.lease_token
+        returning job.invoice_number as "Value"
         """;
 
     /// <summary>It did not work; it is tried again after {2}.</summary>

@@ -1,5 +1,7 @@
 using System.Data;
+using System.Threading.Channels;
 using MassTransit;
+using MassTransit.EntityFrameworkCoreIntegration;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Orafo.Contracts;
@@ -10,57 +12,88 @@ namespace Orafo.Invoicing.Printing;
 /// <summary>Takes print jobs to the printer, outside of any transaction and of any delivery.</summary>
 /// <remarks>
 /// If it dies with a page under way, its lease runs out and another worker asks for the same page, which the printer does not print
-/// twice. The job's end and <see cref="InvoiceGenerated"/> commit together.
+/// twice. The job's end and <see cref="InvoiceGenerated"/> commit together; pages that come out while a commit is under way share the next.
 /// </remarks>
-public sealed class PrintWorker(
-    IServiceScopeFactory scopes, PrinterClient printer, IOptions<PrintingOptions> options, TimeProvider time, ILogger<PrintWorker> logger)
-    : BackgroundService
+public sealed class PrintWorker : BackgroundService
 {
     private static readonly TimeSpan QuietTime = TimeSpan.FromMinutes(1);
-    private readonly PrintingOptions _options = options.Value;
+    private readonly IServiceScopeFactory _scopes;
+    private readonly PrinterClient _printer;
+    private readonly IDisposable _subscription;
+    private readonly TimeProvider _time;
+    private readonly ILogger<PrintWorker> _logger;
+    private readonly PrintingOptions _options;
+    private readonly SemaphoreSlim _free;
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly Channel<PrintedJob> _printed = Channel.CreateUnbounded<PrintedJob>();
     private long? _lastWarning;
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Enumerable.Range(0, _options.Parallelism).Select(_ => Work(stoppingToken)));
+    public PrintWorker(
+        IServiceScopeFactory scopes, PrinterClient printer, IOptions<PrintingOptions> options, OutboxSignal<InvoicingDb> committed, TimeProvider time,
+        ILogger<PrintWorker> logger)
+    {
+        (_scopes, _printer, _time, _logger, _options) = (scopes, printer, time, logger, options.Value);
+        _free = new SemaphoreSlim(_options.Parallelism);
+        _subscription = committed.Subscribe(Wake);
+    }
 
-    private async Task Work(CancellationToken stoppingToken)
+    public override void Dispose()
+    {
+        _subscription.Dispose();
+        base.Dispose();
+        _free.Dispose();
+        _wake.Dispose();
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(Print(stoppingToken), Finish(stoppingToken));
+
+    /// <summary>Claims as many jobs as there are hands free, and looks again when a job was committed here, or after a while.</summary>
+    private async Task Print(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)
         {
-            var hasWorked = false;
+            await _free.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (stoppingToken.IsCancellationRequested)
+                return;
+            var hands = 1;
+            while (_free.Wait(0, CancellationToken.None))
+                hands++;
+
+            List<ClaimedJob> jobs = [];
+            var lease = Guid.CreateVersion7();
             try
             {
-                hasWorked = await PrintNext(stoppingToken);
+                jobs = await Claim(lease, hands, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
                 return;
             }
-            // The database is away, or worse: the lease keeps the job, and the worker goes on when it can.
+            // The database is away, or worse: the worker goes on when it can.
             catch (Exception e)
             {
-                Warn(e, "Print jobs cannot be worked on now");
+                Warn(e, "Print jobs cannot be claimed now");
             }
 
-            if (!hasWorked)
-                await Task.Delay(Jittered(_options.PollingInterval), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (hands > jobs.Count)
+                _free.Release(hands - jobs.Count);
+            foreach (var job in jobs)
+                _ = Print(job, lease, stoppingToken);
+            if (jobs.Count < hands)
+                await ((Task)_wake.WaitAsync(Jittered(_options.PollingInterval), stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    /// <returns>Whether there was a job.</returns>
-    private async Task<bool> PrintNext(CancellationToken stoppingToken)
+    private async Task Print(ClaimedJob job, Guid lease, CancellationToken stoppingToken)
     {
-        var lease = Guid.CreateVersion7();
-        if (await Claim(lease, stoppingToken) is not { } job)
-            return false;
-
         try
         {
             using var printing = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
             var renewing = KeepLease(job, lease, printing.Token);
             try
             {
-                await printer.Print(job.InvoiceNumber, stoppingToken);
+                await _printer.Print(job.InvoiceNumber, stoppingToken);
+                _printed.Writer.TryWrite(new PrintedJob(job, lease));
             }
             finally
             {
@@ -71,31 +104,66 @@ public sealed class PrintWorker(
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !stoppingToken.IsCancellationRequested)
         {
             Warn(e, "The printer does not print");
-            await GiveBack(job, lease, Describe(e));
-            return true;
+            await TryGiveBack(job, lease, Describe(e));
         }
-
-        await Finish(job, lease);
-        return true;
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+        }
+        finally
+        {
+            _free.Release();
+        }
     }
 
-    private async Task<ClaimedJob?> Claim(Guid lease, CancellationToken cancellationToken)
+    /// <summary>Ends the jobs whose pages are out. A job that cannot be ended now runs out of its lease and is asked for again.</summary>
+    private async Task Finish(CancellationToken stoppingToken)
     {
-        await using var scope = scopes.CreateAsyncScope();
+        while (await WaitForPage(stoppingToken))
+        {
+            List<PrintedJob> pages = [];
+            while (pages.Count < _options.Parallelism && _printed.Reader.TryRead(out var page))
+                pages.Add(page);
+            try
+            {
+                await Finish(pages);
+            }
+            // The database is away, or worse: the lease keeps the jobs, and the printer remembers the pages.
+            catch (Exception e)
+            {
+                Warn(e, "Print jobs cannot be ended now");
+            }
+        }
+    }
+
+    private async Task<bool> WaitForPage(CancellationToken stoppingToken)
+    {
+        try
+        {
+            return await _printed.Reader.WaitToReadAsync(stoppingToken);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<List<ClaimedJob>> Claim(Guid lease, int jobs, CancellationToken cancellationToken)
+    {
+        await using var scope = _scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
-        return (await db.Database.SqlQueryRaw<ClaimedJob>(PrintStatements.Claim, lease, _options.Lease).ToListAsync(cancellationToken)).SingleOrDefault();
+        return await db.Database.SqlQueryRaw<ClaimedJob>(PrintStatements.Claim, lease, _options.Lease, jobs).ToListAsync(cancellationToken);
     }
 
     /// <summary>Renews the lease for as long as the page takes. A lease that is lost all the same is found out at the end.</summary>
     private async Task KeepLease(ClaimedJob job, Guid lease, CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(_options.Lease / 3, time);
+        using var timer = new PeriodicTimer(_options.Lease / 3, _time);
         while (!cancellationToken.IsCancellationRequested)
         {
             try
             {
                 await timer.WaitForNextTickAsync(cancellationToken);
-                await using var scope = scopes.CreateAsyncScope();
+                await using var scope = _scopes.CreateAsyncScope();
                 var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
                 await db.Database.ExecuteSqlRawAsync(PrintStatements.Renew, [job.InvoiceNumber, lease, _options.Lease], cancellationToken);
             }
@@ -110,21 +178,44 @@ public sealed class PrintWorker(
         }
     }
 
-    private Task Finish(ClaimedJob job, Guid lease) =>
-        End(PrintStatements.Finish, [job.InvoiceNumber, lease],
-            new InvoiceGenerated { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, GeneratedAt = time.GetUtcNow() });
+    /// <summary>Ends the jobs that are still ours and says so, in one transaction.</summary>
+    private async Task Finish(List<PrintedJob> pages)
+    {
+        await using var scope = _scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
+        var publish = scope.ServiceProvider.GetRequiredService<IPublishEndpoint>();
+        await using var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.ReadCommitted);
+        var ended = await db.Database.SqlQueryRaw<string>(
+            PrintStatements.Finish, pages.Select(page => page.Job.InvoiceNumber).ToArray(), pages.Select(page => page.Lease).ToArray()).ToListAsync();
+        foreach (var (job, _) in pages.Where(page => ended.Contains(page.Job.InvoiceNumber, StringComparer.Ordinal)))
+            await publish.Publish(new InvoiceGenerated { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, GeneratedAt = _time.GetUtcNow() });
+        await db.SaveChangesAsync();
+        await transaction.CommitAsync();
+    }
+
+    private async Task TryGiveBack(ClaimedJob job, Guid lease, string error)
+    {
+        try
+        {
+            await GiveBack(job, lease, error);
+        }
+        catch (Exception e) when (ReliableDelivery.IsInfrastructure(e))
+        {
+            Warn(e, "A print job cannot be given back now; its lease runs out");
+        }
+    }
 
     private async Task GiveBack(ClaimedJob job, Guid lease, string error)
     {
         if (job.Attempts < _options.Attempts)
         {
-            await using var scope = scopes.CreateAsyncScope();
+            await using var scope = _scopes.CreateAsyncScope();
             var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
             await db.Database.ExecuteSqlRawAsync(PrintStatements.TryLater, job.InvoiceNumber, lease, PauseAfter(job.Attempts), error);
             return;
         }
 
-        logger.LogError("Invoice {InvoiceNumber} was not printed in {Attempts} attempts and is parked: {Error}", job.InvoiceNumber, job.Attempts, error);
+        _logger.LogError("Invoice {InvoiceNumber} was not printed in {Attempts} attempts and is parked: {Error}", job.InvoiceNumber, job.Attempts, error);
         await End(PrintStatements.Park, [job.InvoiceNumber, lease, error],
             new InvoiceFailed { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, Reason = error });
     }
@@ -132,7 +223,7 @@ public sealed class PrintWorker(
     /// <summary>Ends the job and says so, in one transaction, if the lease is still ours.</summary>
     private async Task End<T>(string statement, object[] parameters, T says) where T : class
     {
-        await using var scope = scopes.CreateAsyncScope();
+        await using var scope = _scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
         await using var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.ReadCommitted);
         if (await db.Database.ExecuteSqlRawAsync(statement, parameters) == 0)
@@ -161,11 +252,26 @@ public sealed class PrintWorker(
 
     private void Warn(Exception e, string what)
     {
-        if (_lastWarning is { } last && time.GetElapsedTime(last) < QuietTime)
+        if (_lastWarning is { } last && _time.GetElapsedTime(last) < QuietTime)
             return;
-        _lastWarning = time.GetTimestamp();
-        logger.LogWarning(e, "{What}; trying again with pauses (said once a minute)", what);
+        _lastWarning = _time.GetTimestamp();
+        _logger.LogWarning(e, "{What}; trying again with pauses (said once a minute)", what);
     }
+
+    private void Wake()
+    {
+        try
+        {
+            if (_wake.CurrentCount == 0)
+                _wake.Release();
+        }
+        // Two raised it at once; one is enough.
+        catch (SemaphoreFullException)
+        {
+        }
+    }
+
+    private sealed record PrintedJob(ClaimedJob Job, Guid Lease);
 
     private sealed record ClaimedJob(string InvoiceNumber, Guid OrderId, int Attempts);
 }

@@ -7,7 +7,7 @@ public sealed class PrintingOptions
 {
     /// <summary>How many pages this instance has under way at a time.</summary>
     [Range(1, 64)]
-    public int Parallelism { get; set; } = 2;
+    public int Parallelism { get; set; } = 8;
 
     /// <summary>How long the printer may take for a page, waiting in its line included.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromMinutes(2);

@@ -1,3 +1,4 @@
+using System.Reflection;
 using MassTransit;
 using MassTransit.Configuration;
 using MassTransit.Transports;
@@ -44,6 +45,7 @@ public static class MessagingExtensions
                 rabbit.Host(broker, $"{name} ({Environment.ProcessId})");
                 rabbit.PrefetchCount = 32;
                 rabbit.MessageTopology.SetEntityNameFormatter(new MessageTypeNames(rabbit.MessageTopology.EntityNameFormatter));
+                CorrelateByOrder();
                 rabbit.ConfigurePublish(publish => publish.ConnectPublishPipeSpecificationObserver(new MandatoryMessages()));
                 rabbit.ConfigureEndpoints(context);
             });
@@ -52,6 +54,21 @@ public static class MessagingExtensions
             new PatientBusDepot(ActivatorUtilities.CreateInstance<BusDepot>(services), broker)));
         return builder.AddRehearsals<TDbContext>();
     }
+
+    /// <summary>An order's id is the correlation id of every message about it.</summary>
+    private static void CorrelateByOrder()
+    {
+        foreach (var message in typeof(OrderSubmitted).Assembly.GetExportedTypes())
+        {
+            if (message.GetProperty(nameof(OrderSubmitted.OrderId)) is { PropertyType: var type } property && type == typeof(Guid))
+                Correlate.MakeGenericMethod(message).Invoke(null, [property]);
+        }
+    }
+
+    private static readonly MethodInfo Correlate = ((Action<PropertyInfo>)Correlated<OrderSubmitted>).Method.GetGenericMethodDefinition();
+
+    private static void Correlated<T>(PropertyInfo orderId) where T : class =>
+        MessageCorrelation.UseCorrelationId(orderId.GetGetMethod()!.CreateDelegate<Func<T, Guid>>());
 
     /// <summary>Names a message's exchange after its type, as the management UI shows it: <c>GenerateInvoice</c>.</summary>
     private sealed class MessageTypeNames(IEntityNameFormatter others) : IEntityNameFormatter

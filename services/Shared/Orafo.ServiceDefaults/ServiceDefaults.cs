@@ -63,8 +63,16 @@ public static class ServiceDefaultsExtensions
     /// <summary>The service's own database: the connection string <c>Database</c>, names in snake_case, one retry policy (see messaging), no other.</summary>
     public static WebApplicationBuilder AddDatabase<TDbContext>(this WebApplicationBuilder builder) where TDbContext : DbContext
     {
-        var connectionString = builder.RequiredConnectionString("Database");
-        builder.Services.AddSingleton(services => new NpgsqlDataSourceBuilder(connectionString)
+        var connection = new NpgsqlConnectionStringBuilder(builder.RequiredConnectionString("Database"))
+        {
+            // A statement that comes again is parsed and planned once per connection. Nothing here leaves a setting behind on one.
+            MaxAutoPrepare = 100,
+            NoResetOnClose = true,
+            // A plan made while a table was empty reads all of it, and is kept until somebody analyzes the table, however large it
+            // grows meanwhile. Nothing a service asks for is better read that way.
+            Options = "-c enable_seqscan=off",
+        };
+        builder.Services.AddSingleton(services => new NpgsqlDataSourceBuilder(connection.ConnectionString)
             .UseLoggerFactory(services.GetRequiredService<ILoggerFactory>())
             .Build());
         builder.Services.AddDbContextPool<TDbContext>((services, options) => options

@@ -42,7 +42,13 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceColl
         services.AddSingleton<OutboxSignal<TDbContext>>();
         services.AddSingleton<OutboxSignalInterceptor<TDbContext>>();
         services.ConfigureDbContext<TDbContext>((provider, options) =>
-            options.AddInterceptors(provider.GetRequiredService<OutboxSignalInterceptor<TDbContext>>()));
+            options.AddInterceptors(provider.GetRequiredService<OutboxSignalInterceptor<TDbContext>>(), provider.GetRequiredService<QueryGuard>()));
+        services.TryAddSingleton<QueryGuard>();
+        services.AddSingleton<SharedDbContexts<TDbContext>>();
+        services.AddSingleton<DeliveryGroups<TDbContext>>();
+        services.AddScoped<ScopedDbContext<TDbContext>>();
+        services.RemoveAll<TDbContext>();
+        services.AddScoped(scope => scope.GetRequiredService<ScopedDbContext<TDbContext>>().Get());
         services.AddScoped<IOutboxContextFactory<TDbContext>, DbContextOutboxContextFactory<TDbContext>>();
         if (_delivers)
             services.AddSingleton<IHostedService, OutboxRelay<TDbContext>>();

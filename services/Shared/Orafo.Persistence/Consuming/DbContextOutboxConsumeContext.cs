@@ -1,7 +1,6 @@
 using MassTransit.Middleware;
 using MassTransit.Middleware.Outbox;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Storage;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
@@ -12,7 +11,7 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// </remarks>
 internal sealed class DbContextOutboxConsumeContext<TDbContext, T>(
     ConsumeContext<T> context, OutboxConsumeOptions options, IServiceProvider provider,
-    TDbContext db, IDbContextTransaction transaction, TimeProvider time, bool isDuplicate)
+    UnitOfWork<TDbContext> unit, TimeProvider time, bool isDuplicate)
     : OutboxConsumeContextProxy<T>(context, options, provider)
     where TDbContext : DbContext
     where T : class
@@ -31,19 +30,16 @@ internal sealed class DbContextOutboxConsumeContext<TDbContext, T>(
         return Task.CompletedTask;
     }
 
-    public override async Task SetConsumed()
-    {
-        _outbox.MoveTo(db);
-        await db.SaveChangesAsync(CancellationToken);
-        if (CapturedContext.TryGetPayload<Rehearsal>(out _))
-            await transaction.RollbackAsync(CancellationToken);
-        else
-            await transaction.CommitAsync(CancellationToken);
-    }
+    public override Task SetConsumed() => unit.Complete(_outbox.Take(), CancellationToken);
 
-    /// <remarks>A <see cref="Fault{T}"/> goes past the outbox: what it would be stored with is being rolled back.</remarks>
+    /// <remarks>
+    /// A <see cref="Fault{T}"/> goes past the outbox: what it would be stored with is being rolled back. In company nothing is
+    /// said yet: the delivery is run again by itself.
+    /// </remarks>
     public override Task NotifyFaulted<TMessage>(ConsumeContext<TMessage> context, TimeSpan duration, string consumerType, Exception exception) =>
-        base.NotifyFaulted(CapturedContext as ConsumeContext<TMessage> ?? context, duration, consumerType, exception);
+        unit.IsCareful
+            ? base.NotifyFaulted(CapturedContext as ConsumeContext<TMessage> ?? context, duration, consumerType, exception)
+            : Task.CompletedTask;
 
     public override Task SetDelivered() => Task.CompletedTask;
 

@@ -1,14 +1,12 @@
 using MassTransit.Configuration;
 using MassTransit.Middleware;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Storage;
-using Npgsql;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
 /// <summary>Wraps a consumer: begin, inbox row, consumer, outbox rows, commit. The delivery is acknowledged after that.</summary>
 internal sealed class DbContextOutboxContextFactory<TDbContext>(
-    TDbContext db, IServiceProvider provider, TimeProvider time, EntityFrameworkOutboxOptions<TDbContext> options)
+    ScopedDbContext<TDbContext> scope, IServiceProvider provider, TimeProvider time, DeliveryGroups<TDbContext> groups)
     : IOutboxContextFactory<TDbContext>
     where TDbContext : DbContext
 {
@@ -17,24 +15,28 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
         var messageId = context.GetOriginalMessageId()
             ?? throw new MessageException(typeof(T), "A message without an id cannot be told from its duplicates.");
 
-        await using var transaction = await db.Database.BeginTransactionAsync(options.IsolationLevel, context.CancellationToken);
-        var isDuplicate = !await EnterInbox(transaction, messageId, consumeOptions.ConsumerId, context.CancellationToken);
-        if (isDuplicate)
-            LogContext.Debug?.Log("Dropped a duplicate of {MessageId}", messageId);
+        var delivery = new Delivery<TDbContext>(messageId, groups.Consumer(consumeOptions.ConsumerId), Handle, context.CancellationToken)
+        {
+            CorrelationId = context.CorrelationId,
+            IsRehearsal = context.TryGetPayload<Rehearsal>(out _),
+        };
+        // Somebody in the scope has a DbContext of the scope's own, or the DbContext cannot be shared.
+        if (scope.IsTaken || !ScopedDbContext<TDbContext>.IsPooled(provider))
+            await groups.RunAlone(scope.Get(), delivery);
+        // What comes a second time may have killed the process the first time, or failed: it takes nobody with it.
+        else if (delivery.IsRehearsal || delivery.Consumer.IsSlow || context.ReceiveContext.Redelivered || context.GetRetryAttempt() > 0)
+            await groups.RunAlone(delivery);
+        else
+            await groups.Run(context.ReceiveContext.InputAddress, delivery);
 
-        await next.Send(new DbContextOutboxConsumeContext<TDbContext, T>(context, consumeOptions, provider, db, transaction, time, isDuplicate));
+        Task Handle(UnitOfWork<TDbContext> unit, bool isDuplicate)
+        {
+            if (isDuplicate)
+                LogContext.Debug?.Log("Dropped a duplicate of {MessageId}", messageId);
+            scope.Share(unit.Db);
+            return next.Send(new DbContextOutboxConsumeContext<TDbContext, T>(context, consumeOptions, provider, unit, time, isDuplicate));
+        }
     }
 
     public void Probe(ProbeContext context) => context.CreateFilterScope("entityFrameworkOutbox");
-
-    private static async Task<bool> EnterInbox(
-        IDbContextTransaction transaction, Guid messageId, Guid consumerId, CancellationToken cancellationToken)
-    {
-        var npgsql = (NpgsqlTransaction)transaction.GetDbTransaction();
-        await using var enter = new NpgsqlCommand(InboxStatements.Enter, npgsql.Connection, npgsql)
-        {
-            Parameters = { new() { Value = messageId }, new() { Value = consumerId } },
-        };
-        return await enter.ExecuteNonQueryAsync(cancellationToken) == 1;
-    }
 }

@@ -3,13 +3,18 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// <summary>The inbox's SQL.</summary>
 internal static class InboxStatements
 {
-    /// <summary>Says that this consumer handles this message. No row inserted: it did so already, the delivery is a duplicate.</summary>
+    /// <summary>Says that consumer $2 handles message $1. No row: it did so already, the delivery is a duplicate.</summary>
     /// <remarks>While another transaction holds the same key uncommitted, this waits for its end, so two deliveries never both go on.</remarks>
+    public const string TryEnter = "insert into inbox_state (message_id, consumer_id) values ($1, $2) on conflict do nothing";
+
+    /// <summary>Says that each consumer of $2 has handled the message of $1 beside it; an error if one of them did so already.</summary>
+    /// <remarks>It too waits for another transaction with the same key; sorted, so that two that wait for each other are rare.</remarks>
     public const string Enter =
         """
         insert into inbox_state (message_id, consumer_id)
-        values ($1, $2)
-        on conflict do nothing
+        select message_id, consumer_id
+        from unnest($1::uuid[], $2::uuid[]) as d (message_id, consumer_id)
+        order by message_id, consumer_id
         """;
 
     /// <summary>Forgets what is older than the window, a bounded number at a time: short transactions, no table-wide lock.</summary>

@@ -1,6 +1,6 @@
 using MassTransit.Context;
 using MassTransit.Serialization;
-using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
@@ -9,7 +9,6 @@ internal sealed class OutboxWriter(TimeProvider time)
 {
     private readonly Lock _lock = new();
     private List<OutboxMessage> _messages = [];
-    private Guid _outboxId = Guid.CreateVersion7();
 
     public void Add<T>(SendContext<T> context) where T : class
     {
@@ -18,22 +17,39 @@ internal sealed class OutboxWriter(TimeProvider time)
             _messages.Add(message);
     }
 
-    /// <summary>Hands the messages to the DbContext; what is added later belongs to its next transaction.</summary>
-    public void MoveTo(DbContext db)
+    /// <summary>Hands the messages out; what is added later belongs to the next transaction.</summary>
+    public List<OutboxMessage> Take()
     {
         List<OutboxMessage> messages;
         lock (_lock)
         {
             if (_messages.Count == 0)
-                return;
+                return [];
             (messages, _messages) = (_messages, []);
-            foreach (var message in messages)
-                message.OutboxId = _outboxId;
-            _outboxId = Guid.CreateVersion7();
         }
 
+        var outboxId = Guid.CreateVersion7();
+        foreach (var message in messages)
+            message.OutboxId = outboxId;
         messages[0].IsFirst = true;
-        db.Set<OutboxMessage>().AddRange(messages);
+        return messages;
+    }
+
+    /// <summary>Writes messages in the order in which they are given, in one statement.</summary>
+    public static NpgsqlBatchCommand Insert(IReadOnlyList<OutboxMessage> messages)
+    {
+        NpgsqlParameter Column<T>(Func<OutboxMessage, T> value) => new NpgsqlParameter<T[]> { TypedValue = [.. messages.Select(value)] };
+        return new NpgsqlBatchCommand(OutboxStatements.Insert)
+        {
+            Parameters =
+            {
+                Column(x => x.OutboxId), Column(x => x.IsFirst), Column(x => x.MessageId), Column(x => x.ConversationId),
+                Column(x => x.CorrelationId), Column(x => x.InitiatorId), Column(x => x.RequestId), Column(x => x.SourceAddress),
+                Column(x => x.DestinationAddress), Column(x => x.ResponseAddress), Column(x => x.FaultAddress), Column(x => x.SentTime),
+                Column(x => x.ExpirationTime), Column(x => x.Headers), Column(x => x.Properties), Column(x => x.ContentType),
+                Column(x => x.MessageType), Column(x => x.Body),
+            },
+        };
     }
 
     private OutboxMessage ToMessage<T>(SendContext<T> context) where T : class

@@ -19,7 +19,7 @@ internal sealed class DbContextScopedBusContext<TBus, TDbContext> : ScopedBusCon
     {
         _provider = provider;
         _outbox = new OutboxWriter(time);
-        db.SavingChanges += (_, _) => _outbox.MoveTo(db);
+        db.SavingChanges += (_, _) => db.AddRange(_outbox.Take());
         SendEndpointProvider = new OutboxSendEndpointProvider(this, bus);
         PublishEndpoint = new PublishEndpoint(new OutboxPublishEndpointProvider(this, bus));
         // A request waits for its answer before anything is saved, so it cannot wait in an outbox.

@@ -4,20 +4,33 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
-/// <summary>Tells this process's relay that a transaction committed, so that it need not poll to find out.</summary>
-internal sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : DbContext
+/// <summary>Tells this process's relay, and whoever else wants to know, that a transaction committed, so that nobody need poll to find out.</summary>
+/// <remarks>Raised after every commit that stored a message; it may be raised after others, and it says nothing of other processes.</remarks>
+public sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : DbContext
 {
     private readonly SemaphoreSlim _semaphore = new(0);
+    private Action[] _listeners = [];
     private int _raised;
 
-    public void Raise()
+    /// <summary>Has something done after each commit, on the thread that committed: it may wake somebody, and no more.</summary>
+    /// <returns>Ends it.</returns>
+    public IDisposable Subscribe(Action wake)
+    {
+        lock (_semaphore)
+            _listeners = [.. _listeners, wake];
+        return new Subscription(this, wake);
+    }
+
+    internal void Raise()
     {
         if (Interlocked.Exchange(ref _raised, 1) == 0)
             _semaphore.Release();
+        foreach (var wake in Volatile.Read(ref _listeners))
+            wake();
     }
 
     /// <summary>Returns when the signal was raised, or after <paramref name="timeout"/>.</summary>
-    public async Task Wait(TimeSpan timeout, CancellationToken cancellationToken)
+    internal async Task Wait(TimeSpan timeout, CancellationToken cancellationToken)
     {
         await _semaphore.WaitAsync(timeout, cancellationToken);
         // Lowered before the caller looks into the outbox: what commits from here on raises it again.
@@ -25,6 +38,15 @@ internal sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : 
     }
 
     public void Dispose() => _semaphore.Dispose();
+
+    private sealed class Subscription(OutboxSignal<TDbContext> signal, Action wake) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (signal._semaphore)
+                signal._listeners = [.. signal._listeners.Where(other => other != wake)];
+        }
+    }
 }
 
 /// <summary>Raises the signal after each commit of the DbContext.</summary>

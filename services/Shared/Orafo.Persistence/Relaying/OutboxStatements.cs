@@ -3,6 +3,25 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// <summary>The relay's SQL. $1 … are parameters.</summary>
 internal static class OutboxStatements
 {
+    /// <summary>Writes messages in their order; each parameter is a column of all of them.</summary>
+    public const string Insert =
+        """
+        insert into outbox_message (
+            outbox_id, is_first, attempts, message_id, conversation_id, correlation_id, initiator_id, request_id, source_address,
+            destination_address, response_address, fault_address, sent_time, expiration_time, headers, properties, content_type,
+            message_type, body)
+        select m.outbox_id, m.is_first, 0, m.message_id, m.conversation_id, m.correlation_id, m.initiator_id, m.request_id, m.source_address,
+            m.destination_address, m.response_address, m.fault_address, m.sent_time, m.expiration_time, m.headers, m.properties, m.content_type,
+            m.message_type, m.body
+        from unnest(
+            $1::uuid[], $2::boolean[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::text[],
+            $11::text[], $12::timestamptz[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[])
+            with ordinality as m (
+            outbox_id, is_first, message_id, conversation_id, correlation_id, initiator_id, request_id, source_address, destination_address,
+            response_address, fault_address, sent_time, expiration_time, headers, properties, content_type, message_type, body, place)
+        order by m.place
+        """;
+
     /// <summary>Locks up to $1 transactions that are due and reads up to $2 messages of each, in the order in which they were published.</summary>
     /// <remarks>
     /// Whoever locks the first message of a transaction owns it whole. Claim and read may share a statement although the read sees

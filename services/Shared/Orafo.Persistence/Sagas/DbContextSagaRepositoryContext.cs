@@ -44,7 +44,7 @@ internal sealed class DbContextSagaRepositoryContext<TDbContext, TSaga, TMessage
     }
 
     public async Task<SagaConsumeContext<TSaga, TMessage>> Load(Guid correlationId) =>
-        await options.Load(db, correlationId, CancellationToken) is { } instance
+        await options.Find(db, correlationId, CancellationToken) is { } instance
             ? await Use(instance, SagaConsumeContextMode.Load)
             : null!;
 

@@ -1,24 +1,70 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking.Internal;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
+/// <summary>Loads the sagas of several deliveries at once.</summary>
+internal interface ISagaLoader
+{
+    Task Load(DbContext db, IReadOnlyCollection<Guid> correlationIds, CancellationToken cancellationToken);
+}
+
 /// <summary>How one kind of saga is loaded.</summary>
-internal sealed class DbContextSagaRepositoryOptions<TSaga> where TSaga : class, ISaga
+internal sealed class DbContextSagaRepositoryOptions<TSaga> : ISagaLoader where TSaga : class, ISaga
 {
     private string? _lockStatement;
+    private IKey? _key;
 
     public ConcurrencyMode ConcurrencyMode { get; set; } = ConcurrencyMode.Pessimistic;
     public Func<IQueryable<TSaga>, IQueryable<TSaga>> Customize { get; set; } = sagas => sagas;
 
-    /// <summary>The saga with the given id, its row locked where the mode asks for it.</summary>
-    public Task<TSaga?> Load(DbContext db, Guid correlationId, CancellationToken cancellationToken)
+    /// <summary>
+    /// The saga with the given id: as another delivery of the same transaction left it, else from the database, its row locked
+    /// where the mode asks for it.
+    /// </summary>
+    [SuppressMessage("Usage", "EF1001:Internal EF Core API usage.", Justification = "The public ways to a tracked entity look for changes in all of them first.")]
+    public async Task<TSaga?> Find(DbContext db, Guid correlationId, CancellationToken cancellationToken)
     {
-        IQueryable<TSaga> sagas = ConcurrencyMode == ConcurrencyMode.Pessimistic
-            ? db.Set<TSaga>().FromSqlRaw(_lockStatement ??= LockStatement(db), correlationId)
-            : db.Set<TSaga>().Where(saga => saga.CorrelationId == correlationId);
-        return Customize(sagas).AsTracking().SingleOrDefaultAsync(cancellationToken);
+        var work = SharedWork.Of(db);
+        if (work.Consumer is { } consumer && work.CorrelationId == correlationId)
+            consumer.Sagas = this;
+        var tracked = db.GetService<IStateManager>().TryGetEntry(Key(db), [correlationId]);
+        if (tracked is not null)
+            return tracked.EntityState is EntityState.Deleted or EntityState.Detached ? null : (TSaga)tracked.Entity;
+        if (work.IsKnownToBeAbsent(correlationId))
+            return null;
+
+        // By key, and not tracked: nothing unwritten can be meant.
+        work.IsOpen = true;
+        try
+        {
+            return await Customize(Locked(db, [correlationId])).AsTracking().SingleOrDefaultAsync(cancellationToken);
+        }
+        finally
+        {
+            work.IsOpen = false;
+        }
     }
+
+    /// <summary>Has the sagas of several messages in the change tracker before they are asked for, in one query.</summary>
+    public async Task Load(DbContext db, IReadOnlyCollection<Guid> correlationIds, CancellationToken cancellationToken)
+    {
+        var found = await Customize(Locked(db, [.. correlationIds])).AsTracking().ToListAsync(cancellationToken);
+        var work = SharedWork.Of(db);
+        foreach (var id in correlationIds.Except(found.Select(saga => saga.CorrelationId)))
+            work.IsAbsent(id);
+    }
+
+    private IQueryable<TSaga> Locked(DbContext db, Guid[] correlationIds) =>
+        ConcurrencyMode == ConcurrencyMode.Pessimistic
+            ? db.Set<TSaga>().FromSqlRaw(_lockStatement ??= LockStatement(db), [correlationIds])
+            : db.Set<TSaga>().Where(saga => correlationIds.Contains(saga.CorrelationId));
+
+    private IKey Key(DbContext db) => _key ??= db.Model.FindEntityType(typeof(TSaga))?.FindPrimaryKey()
+        ?? throw new ConfigurationException($"{db.GetType().Name} has no entity {typeof(TSaga).Name} with a key.");
 
     private static string LockStatement(DbContext db)
     {

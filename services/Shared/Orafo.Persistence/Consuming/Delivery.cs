@@ -1,0 +1,66 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace MassTransit.EntityFrameworkCoreIntegration;
+
+/// <summary>A message that waits for its transaction.</summary>
+/// <param name="messageId">With <paramref name="consumer"/>, what makes it one of its kind.</param>
+/// <param name="consumer">Who takes it.</param>
+/// <param name="handle">Runs the consumer; it may be called again after a rollback.</param>
+/// <param name="cancellationToken">The delivery's.</param>
+internal sealed class Delivery<TDbContext>(
+    Guid messageId, ConsumerProfile consumer, Func<UnitOfWork<TDbContext>, bool, Task> handle, CancellationToken cancellationToken)
+    where TDbContext : DbContext
+{
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Guid MessageId => messageId;
+    public ConsumerProfile Consumer => consumer;
+    public CancellationToken CancellationToken => cancellationToken;
+
+    /// <summary>The message's, if it has one: what its saga is most likely found by.</summary>
+    public Guid? CorrelationId { get; init; }
+
+    /// <summary>Whether its receive context asks for a rehearsal: rolled back in the end.</summary>
+    public bool IsRehearsal { get; init; }
+
+    /// <summary>Ends when the transaction is committed, or with what kept it from that.</summary>
+    public Task Done => _done.Task;
+
+    public Task Handle(UnitOfWork<TDbContext> unit, bool isDuplicate) => handle(unit, isDuplicate);
+
+    public void Succeed() => _done.TrySetResult();
+
+    public void Fail(Exception e) => _done.TrySetException(e);
+}
+
+/// <summary>What was learnt of a consumer (of one message type, on one endpoint) while it ran.</summary>
+internal sealed class ConsumerProfile(Guid id)
+{
+    private const int FewestRuns = 3;
+    private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(10);
+    private readonly TimeSpan[] _lastRuns = new TimeSpan[16];
+    private int _runs;
+    private bool _isSlow;
+
+    public Guid Id => id;
+
+    /// <summary>It asks the database for more than its saga, so it must find there what was written before it.</summary>
+    public bool IsReader { get; set; }
+
+    /// <summary>Loads its sagas, which its messages name by their correlation ids; null if it has none, or names them otherwise.</summary>
+    public ISagaLoader? Sagas { get; set; }
+
+    /// <summary>It awaits something that takes its time: nobody should share a transaction with it.</summary>
+    /// <remarks>Told by the quickest of its last runs: a busy machine, or code that runs for the first time, makes some of them long, not all.</remarks>
+    public bool IsSlow => Volatile.Read(ref _isSlow);
+
+    /// <param name="time">Without what it waited for the database.</param>
+    public void Took(TimeSpan time)
+    {
+        lock (_lastRuns)
+        {
+            _lastRuns[_runs++ % _lastRuns.Length] = time;
+            Volatile.Write(ref _isSlow, _runs >= FewestRuns && _lastRuns.Take(_runs).Min() > Slow);
+        }
+    }
+}

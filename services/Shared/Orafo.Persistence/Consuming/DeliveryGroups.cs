@@ -1,0 +1,153 @@
+using System.Collections.Concurrent;
+using MassTransit.Configuration;
+using Microsoft.EntityFrameworkCore;
+
+namespace MassTransit.EntityFrameworkCoreIntegration;
+
+/// <summary>Lets deliveries that wait at the same time share a transaction. Alone, a delivery does not wait for company.</summary>
+/// <remarks>
+/// While a group of an endpoint is at work, what arrives gathers for the next one. A group that fails, whatever the reason, is
+/// taken apart and each delivery run by itself, beneath the retry policy: nobody pays for another's fault.
+/// </remarks>
+internal sealed class DeliveryGroups<TDbContext>(
+    SharedDbContexts<TDbContext> contexts, EntityFrameworkOutboxOptions<TDbContext> options, OutboxSignal<TDbContext> signal, TimeProvider time)
+    where TDbContext : DbContext
+{
+    /// <summary>After it a group is closed and the endpoint's next one starts, whatever the one before it waits for.</summary>
+    private static readonly TimeSpan Overdue = TimeSpan.FromMilliseconds(500);
+
+    private readonly ConcurrentDictionary<Uri, Queue> _queues = [];
+    private readonly ConcurrentDictionary<Guid, ConsumerProfile> _consumers = [];
+
+    public ConsumerProfile Consumer(Guid id) => _consumers.GetOrAdd(id, static id => new ConsumerProfile(id));
+
+    /// <summary>Returns when the delivery's transaction is committed.</summary>
+    public Task Run(Uri endpoint, Delivery<TDbContext> delivery)
+    {
+        _queues.GetOrAdd(endpoint, _ => new Queue(this)).Add(delivery);
+        return delivery.Done;
+    }
+
+    /// <summary>In a transaction of its own, at once.</summary>
+    public async Task RunAlone(Delivery<TDbContext> delivery)
+    {
+        var context = contexts.Take();
+        try
+        {
+            // A rehearsal goes the way that the deliveries after it will go.
+            await Run(context.Db, new([delivery]), isCareful: !delivery.IsRehearsal, delivery.CancellationToken);
+        }
+        finally
+        {
+            contexts.Return(context);
+        }
+    }
+
+    /// <summary>In a transaction of its own, on a DbContext that the caller has.</summary>
+    public Task RunAlone(TDbContext db, Delivery<TDbContext> delivery) => Run(db, new([delivery]), isCareful: true, delivery.CancellationToken);
+
+    private Task Run(TDbContext db, DeliveryGroup<TDbContext> group, bool isCareful, CancellationToken cancellationToken) =>
+        new UnitOfWork<TDbContext>(db, group, isCareful, options, signal).Run(cancellationToken);
+
+    private async Task RunGroup(DeliveryGroup<TDbContext> group)
+    {
+        var context = contexts.Take();
+        try
+        {
+            if (await TryTogether(context.Db, group))
+                return;
+            group.Restart();
+            while (group.TryTake(out var delivery))
+            {
+                try
+                {
+                    await RunAlone(context.Db, delivery);
+                    delivery.Succeed();
+                }
+                // Whatever it is, it belongs to whoever waits for this delivery.
+                catch (Exception e)
+                {
+                    delivery.Fail(e);
+                }
+            }
+        }
+        finally
+        {
+            contexts.Return(context);
+        }
+    }
+
+    private async Task<bool> TryTogether(TDbContext db, DeliveryGroup<TDbContext> group)
+    {
+        try
+        {
+            await Run(db, group, isCareful: false, group.Deliveries[0].CancellationToken);
+        }
+        // Who is to blame, each one's own run will tell; it is also where the error is reported.
+        catch (Exception e)
+        {
+            LogContext.Debug?.Log("A group of {Count} deliveries is run one by one: {Error}", group.Deliveries.Length, e.Message);
+            return false;
+        }
+
+        foreach (var delivery in group.Deliveries)
+            delivery.Succeed();
+        return true;
+    }
+
+    /// <summary>The deliveries of one endpoint.</summary>
+    private sealed class Queue(DeliveryGroups<TDbContext> groups)
+    {
+        private const int LargestGroup = 32;
+        private readonly Lock _lock = new();
+        private readonly List<Delivery<TDbContext>> _waiting = [];
+        private bool _isBusy;
+
+        public void Add(Delivery<TDbContext> delivery)
+        {
+            lock (_lock)
+            {
+                _waiting.Add(delivery);
+                if (_isBusy)
+                    return;
+                _isBusy = true;
+            }
+
+            _ = Task.Run(Work);
+        }
+
+        private async Task Work()
+        {
+            while (TakeGroup() is { } group)
+            {
+                var run = groups.RunGroup(group);
+                if (await Task.WhenAny(run, Task.Delay(Overdue, groups.Time)) == run)
+                    continue;
+                // Whoever holds it up, those that were not begun need not wait for it.
+                lock (_lock)
+                    _waiting.InsertRange(0, group.Close());
+                _ = Task.Run(Work);
+                return;
+            }
+        }
+
+        private DeliveryGroup<TDbContext>? TakeGroup()
+        {
+            lock (_lock)
+            {
+                if (_waiting.Count == 0)
+                {
+                    _isBusy = false;
+                    return null;
+                }
+
+                var size = Math.Min(_waiting.Count, LargestGroup);
+                var group = _waiting.GetRange(0, size);
+                _waiting.RemoveRange(0, size);
+                return new([.. group]);
+            }
+        }
+    }
+
+    private TimeProvider Time => time;
+}

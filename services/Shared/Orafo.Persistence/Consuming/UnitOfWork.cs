@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using MassTransit.Configuration;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
+
+namespace MassTransit.EntityFrameworkCoreIntegration;
+
+/// <summary>One transaction: what the consumers of its deliveries change, what they publish, and their inbox rows.</summary>
+/// <remarks>
+/// The consumers run one after another on one DbContext, and their changes are written together. A consumer that asks the
+/// database finds there what those before it changed: their changes are written first.
+/// </remarks>
+/// <param name="db">Used by nobody else meanwhile.</param>
+/// <param name="group">The deliveries.</param>
+/// <param name="isCareful">
+/// With a single delivery: it looks into the inbox before the consumer runs, commits as soon as it is done, and what goes wrong
+/// is the delivery's own fault. Otherwise the inbox rows are written last, and a duplicate makes the whole unit fail.
+/// </param>
+/// <param name="options">Isolation.</param>
+/// <param name="signal">Raised after a commit with messages in it.</param>
+internal sealed class UnitOfWork<TDbContext>(
+    TDbContext db, DeliveryGroup<TDbContext> group, bool isCareful, EntityFrameworkOutboxOptions<TDbContext> options, OutboxSignal<TDbContext> signal)
+    where TDbContext : DbContext
+{
+    private readonly List<OutboxMessage> _published = [];
+    private readonly List<Delivery<TDbContext>> _handled = [];
+    private readonly SharedWork _work = SharedWork.Of(db);
+    private IDbContextTransaction _transaction = null!;
+
+    public TDbContext Db => db;
+
+    public bool IsCareful => isCareful;
+
+    /// <exception cref="Exception">Nothing of it is in the database, unless the connection broke within the commit.</exception>
+    public async Task Run(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using (_transaction = await db.Database.BeginTransactionAsync(options.IsolationLevel, cancellationToken))
+            {
+                // A consumer that outlives a failed SaveChanges needs the savepoint before it; among others, it fails the unit.
+                db.Database.AutoSavepointsEnabled = isCareful;
+                if (isCareful)
+                    await HandleCarefully(cancellationToken);
+                else
+                    await HandleAll(cancellationToken);
+            }
+        }
+        finally
+        {
+            _work.Clear();
+            db.ChangeTracker.Clear();
+            db.Database.AutoSavepointsEnabled = true;
+        }
+    }
+
+    /// <summary>A consumer is done.</summary>
+    public async Task Complete(IEnumerable<OutboxMessage> published, CancellationToken cancellationToken)
+    {
+        _published.AddRange(published);
+        if (isCareful)
+            await Commit(null, cancellationToken);
+    }
+
+    private async Task HandleCarefully(CancellationToken cancellationToken)
+    {
+        if (!group.TryTake(out var delivery))
+            return;
+        _handled.Add(delivery);
+        var transaction = (NpgsqlTransaction)_transaction.GetDbTransaction();
+        await using var enter = new NpgsqlCommand(InboxStatements.TryEnter, transaction.Connection, transaction)
+        {
+            Parameters = { new() { Value = delivery.MessageId }, new() { Value = delivery.Consumer.Id } },
+        };
+        await Handle(delivery, isDuplicate: await enter.ExecuteNonQueryAsync(cancellationToken) == 0);
+    }
+
+    private async Task HandleAll(CancellationToken cancellationToken)
+    {
+        await LoadSagas(cancellationToken);
+        while (group.TryTake(out var delivery))
+        {
+            if (_work.HasUnwrittenChanges && delivery.Consumer.IsReader)
+            {
+                await db.SaveChangesAsync(cancellationToken);
+                _work.HasUnwrittenChanges = false;
+            }
+
+            _handled.Add(delivery);
+            await Handle(delivery, isDuplicate: false);
+            _work.HasUnwrittenChanges = true;
+        }
+
+        await Commit(EnterInbox(), cancellationToken);
+    }
+
+    /// <summary>In one query, where there are several deliveries and they name their sagas by their correlation ids.</summary>
+    private async Task LoadSagas(CancellationToken cancellationToken)
+    {
+        if (group.Deliveries.Length == 1)
+            return;
+        var sagasOfConsumers = group.Deliveries
+            .Where(delivery => delivery is { Consumer.Sagas: not null, CorrelationId: not null })
+            .GroupBy(delivery => delivery.Consumer.Sagas!, delivery => delivery.CorrelationId!.Value);
+        foreach (var sagas in sagasOfConsumers)
+            await sagas.Key.Load(db, [.. sagas.Distinct()], cancellationToken);
+    }
+
+    private async Task Handle(Delivery<TDbContext> delivery, bool isDuplicate)
+    {
+        _work.Begin(delivery.Consumer, delivery.CorrelationId);
+        var started = Stopwatch.GetTimestamp();
+        await delivery.Handle(this, isDuplicate);
+        if (_work.IsSpoilt)
+            throw new ReadPastUnwrittenException();
+        delivery.Consumer.Took(Stopwatch.GetElapsedTime(started) - _work.DatabaseTime);
+    }
+
+    /// <summary>The last round trip: inbox rows, messages, commit.</summary>
+    private async Task Commit(NpgsqlBatchCommand? inbox, CancellationToken cancellationToken)
+    {
+        db.Database.AutoSavepointsEnabled = false;
+        await db.SaveChangesAsync(cancellationToken);
+
+        var isRehearsal = _handled.Exists(delivery => delivery.IsRehearsal);
+        var transaction = (NpgsqlTransaction)_transaction.GetDbTransaction();
+        await using var batch = new NpgsqlBatch(transaction.Connection, transaction);
+        if (inbox is not null)
+            batch.BatchCommands.Add(inbox);
+        if (_published.Count > 0)
+            batch.BatchCommands.Add(OutboxWriter.Insert(_published));
+        batch.BatchCommands.Add(new(isRehearsal ? "rollback" : "commit"));
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+        if (_published.Count > 0 && !isRehearsal)
+            signal.Raise();
+    }
+
+    private NpgsqlBatchCommand EnterInbox() => new(InboxStatements.Enter)
+    {
+        Parameters =
+        {
+            new() { Value = _handled.Select(delivery => delivery.MessageId).ToArray() },
+            new() { Value = _handled.Select(delivery => delivery.Consumer.Id).ToArray() },
+        },
+    };
+}

@@ -1,0 +1,193 @@
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+
+namespace Orafo.Persistence.Tests;
+
+/// <summary>Deliveries of an endpoint that wait at the same time commit together, and nobody pays for another (G2, G3).</summary>
+public sealed class A_shared_transaction
+{
+    private const int Messages = 30;
+
+    [Test]
+    public async Task Holds_what_many_deliveries_changed_and_said()
+    {
+        await using var service = await Backlog(bus => bus.AddConsumer<NoteAndAnswerConsumer>().Endpoint(endpoint => endpoint.Name = "shared"),
+            Enumerable.Range(0, Messages).Select(object (_) => new NoteAndAnswer("shared", 1)));
+
+        Assert.That(await service.Effects("shared", Messages), Has.Count.EqualTo(Messages));
+        Assert.That(await service.Effects("answer to shared", Messages), Has.Count.EqualTo(Messages));
+        Assert.That(await Transactions(service, "shared"), Is.LessThan(Messages / 2), "transactions");
+    }
+
+    [Test]
+    public async Task Is_not_shared_where_DbContexts_have_no_pool()
+    {
+        await using var service = await Backlog(bus => bus.AddConsumer<NoteAndAnswerConsumer>().Endpoint(endpoint => endpoint.Name = "shared"),
+            Enumerable.Range(0, Messages).Select(object (_) => new NoteAndAnswer("alone", 1)), isPooled: false);
+
+        Assert.That(await service.Effects("alone", Messages), Has.Count.EqualTo(Messages));
+        Assert.That(await service.Effects("answer to alone", Messages), Has.Count.EqualTo(Messages));
+        Assert.That(await Transactions(service, "alone"), Is.EqualTo(Messages), "transactions");
+    }
+
+    [Test]
+    public async Task Is_taken_apart_when_one_of_its_consumers_fails_and_the_others_take_effect_once()
+    {
+        await using var service = await Backlog(bus => bus.AddConsumer<PickyConsumer>().Endpoint(endpoint => endpoint.Name = "shared"),
+            Enumerable.Range(0, Messages).Select(object (i) => new Picky(i)));
+
+        Assert.That(await service.Effects("picky", Messages - 2), Is.EquivalentTo(Enumerable.Range(0, Messages).Where(i => !PickyConsumer.Refuses(i))));
+        Assert.That(await service.Effects("answer to picky", Messages - 2), Has.Count.EqualTo(Messages - 2));
+        await service.Eventually(async _ => (await service.Broker.QueuesAsync()).GetValueOrDefault("shared_error"), messages => messages == 2);
+    }
+
+    [Test]
+    public async Task Drops_duplicates_that_come_together()
+    {
+        var ids = Enumerable.Range(0, 5).Select(_ => Guid.CreateVersion7()).ToArray();
+        await using var service = await Backlog(bus => bus.AddConsumer<NoteAndAnswerConsumer>().Endpoint(endpoint => endpoint.Name = "shared"),
+            Enumerable.Range(0, Messages).Select(object (_) => new NoteAndAnswer("duplicate", 1)), i => ids[i % ids.Length]);
+
+        Assert.That(await service.Effects("duplicate", ids.Length), Has.Count.EqualTo(ids.Length));
+        Assert.That(await service.Effects("answer to duplicate", ids.Length), Has.Count.EqualTo(ids.Length));
+    }
+
+    /// <remarks>Each delivery writes how many there were before it. Transactions are forced to come one after another.</remarks>
+    [Test]
+    public async Task Lets_a_consumer_that_queries_find_what_those_before_it_changed()
+    {
+        await using var service = await Backlog(bus => bus.AddConsumer<CountingConsumer>().Endpoint(endpoint => endpoint.Name = "shared"),
+            Enumerable.Range(0, Messages).Select(object (_) => new CountBefore("counted")));
+        Assert.That(await service.Effects("counted", Messages), Is.EqualTo(Enumerable.Range(0, Messages)));
+
+        // By now it is known that it queries.
+        await service.Publish([.. Enumerable.Range(0, Messages).Select(object (_) => new CountBefore("counted"))]);
+        Assert.That(await service.Effects("counted", 2 * Messages), Is.EqualTo(Enumerable.Range(0, 2 * Messages)));
+    }
+
+    [Test]
+    public async Task Is_not_committed_when_a_consumer_hides_that_it_read_past_the_others()
+    {
+        await using var service = await Backlog(bus => bus.AddConsumer<HidingConsumer>().Endpoint(endpoint => endpoint.Name = "shared"),
+            Enumerable.Range(0, Messages).Select(object (_) => new CountBefore("hidden")));
+
+        Assert.That(await service.Effects("hidden", Messages), Is.EqualTo(Enumerable.Range(0, Messages)));
+    }
+
+    /// <remarks>A delivery in the middle waits until the last one has committed: that one may not be in its group any longer.</remarks>
+    [Test]
+    public async Task Lets_those_go_that_would_wait_for_a_slow_consumer()
+    {
+        await using var service = await Backlog(bus => bus.AddConsumer<WaitingConsumer>().Endpoint(endpoint => endpoint.Name = "shared"),
+            Enumerable.Range(0, Messages).Select(object (i) => new WaitForLast(i, Waits: i == Messages / 2, Last: Messages - 1)));
+
+        Assert.That(await service.Effects("waited", Messages), Is.EquivalentTo(Enumerable.Range(0, Messages)));
+    }
+
+    [Test]
+    public async Task Reads_the_sagas_of_its_messages_at_once_and_counts_every_message()
+    {
+        var tallies = Enumerable.Range(0, 10).Select(_ => Guid.CreateVersion7()).ToArray();
+        MessageCorrelation.UseCorrelationId<Count>(count => count.Tally);
+        await using var service = await Backlog(
+            bus => bus.AddSagaStateMachine<TallyMachine, Tally>()
+                .EntityFrameworkRepository(saga => saga.ExistingDbContext<LedgerDb>())
+                .Endpoint(endpoint => endpoint.Name = "shared"),
+            Enumerable.Range(0, Messages).Select(object (i) => new Count(tallies[i % tallies.Length])));
+
+        await service.Eventually(db => db.Tallies.SumAsync(tally => tally.Count), sum => sum == Messages);
+        await service.Publish([.. Enumerable.Range(0, Messages).Select(object (i) => new Count(tallies[i % tallies.Length]))]);
+        await service.Eventually(db => db.Tallies.SumAsync(tally => tally.Count), sum => sum == 2 * Messages);
+        await service.Quiet();
+        await using var db = service.OpenDb();
+        Assert.That(await db.Tallies.Select(tally => tally.Count).ToListAsync(), Is.All.EqualTo(2 * Messages / tallies.Length));
+    }
+
+    /// <summary>A service that finds a queue with messages in it when it starts.</summary>
+    private static async Task<LedgerService> Backlog(
+        Action<IBusRegistrationConfigurator> consumer, IEnumerable<object> messages, Func<int, Guid>? messageId = null, bool isPooled = true)
+    {
+        var service = await LedgerService.Start(instances: 1, bus => bus.AddConsumer<NoteConsumer, AnswerOnly>().Endpoint(endpoint => endpoint.Name = "note"));
+        await service.StopInstance(await service.StartInstance(consumer));
+        foreach (var (i, message) in messages.Index())
+            await service.PublishPast(message, messageId?.Invoke(i) ?? Guid.CreateVersion7());
+        await service.StartInstance(consumer, isPooled);
+        return service;
+    }
+
+    private static async Task<int> Transactions(LedgerService service, string of)
+    {
+        await using var db = service.OpenDb();
+        return await db.Database.SqlQuery<int>($"""select count(distinct xmin::text)::int as "Value" from effects where "of" = {of}""").SingleAsync();
+    }
+}
+
+public sealed record Picky(int Value);
+
+public sealed record CountBefore(string Of);
+
+public sealed record WaitForLast(int Value, bool Waits, int Last);
+
+/// <summary>Fails for two of its messages, after it has changed and said something.</summary>
+public sealed class PickyConsumer(LedgerDb db) : IConsumer<Picky>
+{
+    public static bool Refuses(int value) => value is 7 or 20;
+
+    public async Task Consume(ConsumeContext<Picky> context)
+    {
+        db.Effects.Add(new Effect { Of = "picky", Value = context.Message.Value });
+        await context.Publish(new Answer("picky", context.Message.Value));
+        if (Refuses(context.Message.Value))
+            throw new InvalidOperationException("This message is poisoned.");
+    }
+}
+
+public sealed class CountingConsumer(LedgerDb db) : IConsumer<CountBefore>
+{
+    /// <summary>Deliveries in other transactions wait; those of the same one do not.</summary>
+    public const string OneTransactionAtATime = IndependentQuery.Mark + "\nselect pg_advisory_xact_lock(1)";
+
+    public async Task Consume(ConsumeContext<CountBefore> context)
+    {
+        await db.Database.ExecuteSqlRawAsync(OneTransactionAtATime);
+        db.Effects.Add(new Effect { Of = context.Message.Of, Value = await db.Effects.CountAsync(effect => effect.Of == context.Message.Of) });
+    }
+}
+
+public sealed class HidingConsumer(LedgerDb db) : IConsumer<CountBefore>
+{
+    public async Task Consume(ConsumeContext<CountBefore> context)
+    {
+        await db.Database.ExecuteSqlRawAsync(CountingConsumer.OneTransactionAtATime);
+        var before = -1;
+        try
+        {
+            before = await db.Effects.CountAsync(effect => effect.Of == context.Message.Of);
+        }
+        // What it hides is what is tested.
+        catch (Exception)
+        {
+        }
+
+        db.Effects.Add(new Effect { Of = context.Message.Of, Value = before });
+    }
+}
+
+public sealed class WaitingConsumer(LedgerDb db, IServiceScopeFactory scopes) : IConsumer<WaitForLast>
+{
+    public async Task Consume(ConsumeContext<WaitForLast> context)
+    {
+        if (context.Message.Waits)
+        {
+            await using var scope = scopes.CreateAsyncScope();
+            var committed = scope.ServiceProvider.GetRequiredService<LedgerDb>();
+            while (!await committed.Effects.AnyAsync(effect => effect.Value == context.Message.Last))
+                await Task.Delay(25); // The interval of looking, not the time to wait.
+        }
+
+        db.Effects.Add(new Effect { Of = "waited", Value = context.Message.Value });
+    }
+}
+
+/// <summary>Answers go to the queue they go to in the other tests.</summary>
+public sealed class AnswerOnly : ConsumerDefinition<NoteConsumer>;
