@@ -33,6 +33,19 @@ public sealed class A_consumed_message
     }
 
     [Test]
+    public async Task Is_reported_by_a_Fault_when_its_attempts_are_used_up()
+    {
+        await using var service = await LedgerService.Start(consumers: bus =>
+        {
+            LedgerService.Everybody(bus);
+            bus.AddConsumer<FaultConsumer>().Endpoint(endpoint => endpoint.Name = "faults");
+        });
+        await service.Publish(new NoteAndFail("poisoned"));
+
+        Assert.That(await service.Effects("fault of poisoned", 1), Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task Waits_for_a_database_that_is_away_and_counts_no_attempt()
     {
         await using var service = await LedgerService.Start();

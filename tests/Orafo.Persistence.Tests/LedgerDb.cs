@@ -89,6 +89,16 @@ public sealed class NoteAndFailConsumer(LedgerDb db) : IConsumer<NoteAndFail>
     }
 }
 
+/// <summary>Notes whose fault it hears of.</summary>
+public sealed class FaultConsumer(LedgerDb db) : IConsumer<Fault<NoteAndFail>>
+{
+    public Task Consume(ConsumeContext<Fault<NoteAndFail>> context)
+    {
+        db.Effects.Add(new Effect { Of = "fault of " + context.Message.Message.Of, Value = 0 });
+        return Task.CompletedTask;
+    }
+}
+
 public sealed class TallyMachine : MassTransitStateMachine<Tally>
 {
     public TallyMachine()

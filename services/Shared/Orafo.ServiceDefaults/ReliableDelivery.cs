@@ -10,21 +10,13 @@ public static class ReliableDelivery
     /// <summary>Retry outside, outbox inside: each attempt gets its own transaction.</summary>
     /// <remarks>
     /// A database that is away is nobody's fault: the message waits for it, however long, and no attempt is counted. Whatever else
-    /// a consumer throws is tried again a few times within some seconds; then the message goes to the queue's <c>_error</c> queue.
+    /// a consumer throws is tried again a few times within some seconds; then a <see cref="Fault{T}"/> is published and the message
+    /// goes to the queue's <c>_error</c> queue.
     /// </remarks>
     public static void UseReliableDelivery<TDbContext>(this IReceiveEndpointConfigurator endpoint, IRegistrationContext context)
         where TDbContext : DbContext
     {
-        endpoint.UseMessageRetry(retry =>
-        {
-            retry.Handle<Exception>(IsInfrastructure);
-            retry.Exponential(int.MaxValue, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(100));
-        });
-        endpoint.UseMessageRetry(retry =>
-        {
-            retry.Ignore<Exception>(IsInfrastructure);
-            retry.Exponential(5, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(100));
-        });
+        endpoint.UseMessageRetry(retry => retry.SetRetryPolicy(_ => new ReliableRetryPolicy()));
         endpoint.UseEntityFrameworkOutbox<TDbContext>(context);
     }
 
