@@ -15,7 +15,7 @@ public sealed class GetOrderDetailsConsumer(
     public async Task Consume(ConsumeContext<GetOrderDetails> context)
     {
         // Two commands for one order that share a transaction collide on its key.
-        var detail = await db.OrderDetails.AsIndependent().SingleOrDefaultAsync(known => known.OrderId == context.Message.OrderId, context.CancellationToken)
+        var detail = await OrderDetailQueries.Detail(db, context.Message.OrderId, context.CancellationToken)
             ?? await Prepare(context.Message, context.CancellationToken);
         await context.Publish(detail.ToAnswer(), context.CancellationToken);
     }
@@ -23,13 +23,11 @@ public sealed class GetOrderDetailsConsumer(
     private async Task<OrderDetail> Prepare(GetOrderDetails order, CancellationToken cancellationToken)
     {
         var skus = order.Lines.Select(line => line.Sku).Distinct(StringComparer.Ordinal).ToArray();
-        var articles = await db.Articles.AsNoTracking().AsIndependent()
-            .Where(article => skus.Contains(article.Sku)).ToDictionaryAsync(article => article.Sku, cancellationToken);
-        var customer = await db.Customers.AsNoTracking().AsIndependent()
-            .SingleOrDefaultAsync(customer => customer.Number == order.CustomerNumber, cancellationToken);
-        var coupon = order.CouponCode is null
-            ? null
-            : await db.Coupons.AsNoTracking().AsIndependent().SingleOrDefaultAsync(coupon => coupon.Code == order.CouponCode, cancellationToken);
+        var articles = new Dictionary<string, Article>(StringComparer.Ordinal);
+        await foreach (var article in OrderDetailQueries.Articles(db, skus).WithCancellation(cancellationToken))
+            articles.Add(article.Sku, article);
+        var customer = await OrderDetailQueries.Customer(db, order.CustomerNumber, cancellationToken);
+        var coupon = order.CouponCode is null ? null : await OrderDetailQueries.Coupon(db, order.CouponCode, cancellationToken);
 
         var assessment = Assessment.Of(order, articles, customer, coupon, seller.Value);
         if (assessment.IsAccepted && coupon is not null && !await UseCoupon(coupon.Code, order.OrderId, cancellationToken))

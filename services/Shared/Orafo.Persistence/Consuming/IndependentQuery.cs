@@ -11,9 +11,12 @@ namespace MassTransit;
 /// </remarks>
 public static class IndependentQuery
 {
+    /// <summary>A compiled query says the same by <c>TagWith(IndependentQuery.Tag)</c>.</summary>
+    public const string Tag = "Independent";
+
     /// <summary>SQL that is written by hand says the same by beginning with this comment.</summary>
-    public const string Mark = "-- Independent";
+    public const string Mark = "-- " + Tag;
 
     /// <summary>Says that the query's answer does not depend on what other deliveries of the transaction have changed.</summary>
-    public static IQueryable<T> AsIndependent<T>(this IQueryable<T> query) => query.TagWith(Mark[3..]);
+    public static IQueryable<T> AsIndependent<T>(this IQueryable<T> query) => query.TagWith(Tag);
 }
