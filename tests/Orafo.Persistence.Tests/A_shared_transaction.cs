@@ -84,6 +84,21 @@ public sealed class A_shared_transaction
         Assert.That(await service.Effects("waited", Messages), Is.EquivalentTo(Enumerable.Range(0, Messages)));
     }
 
+    /// <remarks>A handler that stays behind would be called for every delivery that comes after.</remarks>
+    [Test]
+    public async Task Leaves_nothing_behind_on_its_DbContext()
+    {
+        await using var service = await LedgerService.Start(
+            consumers: bus => bus.AddConsumer<SubscribingConsumer>().Endpoint(endpoint => endpoint.Name = "shared"));
+        for (var i = 1; i <= 5; i++)
+        {
+            await service.PublishPast(new Picky(i), Guid.CreateVersion7());
+            await service.Effects("handled", i);
+        }
+
+        Assert.That(await service.Effects("handled", 5), Has.Count.EqualTo(5));
+    }
+
     [Test]
     public async Task Reads_the_sagas_of_its_messages_at_once_and_counts_every_message()
     {
@@ -139,6 +154,15 @@ public sealed class PickyConsumer(LedgerDb db) : IConsumer<Picky>
         await context.Publish(new Answer("picky", context.Message.Value));
         if (Refuses(context.Message.Value))
             throw new InvalidOperationException("This message is poisoned.");
+    }
+}
+
+public sealed class SubscribingConsumer(LedgerDb db) : IConsumer<Picky>
+{
+    public Task Consume(ConsumeContext<Picky> context)
+    {
+        db.SavingChanges += (_, _) => db.Effects.Add(new Effect { Of = "handled", Value = context.Message.Value });
+        return Task.CompletedTask;
     }
 }
 

@@ -44,7 +44,6 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceColl
         services.ConfigureDbContext<TDbContext>((provider, options) =>
             options.AddInterceptors(provider.GetRequiredService<OutboxSignalInterceptor<TDbContext>>(), provider.GetRequiredService<QueryGuard>()));
         services.TryAddSingleton<QueryGuard>();
-        services.AddSingleton<SharedDbContexts<TDbContext>>();
         services.AddSingleton<DeliveryGroups<TDbContext>>();
         services.AddScoped<ScopedDbContext<TDbContext>>();
         services.RemoveAll<TDbContext>();

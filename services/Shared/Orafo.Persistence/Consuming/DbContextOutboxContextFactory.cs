@@ -33,7 +33,8 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
         {
             if (isDuplicate)
                 LogContext.Debug?.Log("Dropped a duplicate of {MessageId}", messageId);
-            scope.Share(unit.Db);
+            if (unit.Lease is { } lease)
+                scope.Share(lease);
             return next.Send(new DbContextOutboxConsumeContext<TDbContext, T>(context, consumeOptions, provider, unit, time, isDuplicate));
         }
     }

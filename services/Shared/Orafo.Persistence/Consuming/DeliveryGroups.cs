@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using MassTransit.Configuration;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
@@ -10,7 +11,7 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// taken apart and each delivery run by itself, beneath the retry policy: nobody pays for another's fault.
 /// </remarks>
 internal sealed class DeliveryGroups<TDbContext>(
-    SharedDbContexts<TDbContext> contexts, EntityFrameworkOutboxOptions<TDbContext> options, OutboxSignal<TDbContext> signal, TimeProvider time)
+    IServiceScopeFactory scopes, EntityFrameworkOutboxOptions<TDbContext> options, OutboxSignal<TDbContext> signal, TimeProvider time)
     where TDbContext : DbContext
 {
     /// <summary>After it a group is closed and the endpoint's next one starts, whatever the one before it waits for.</summary>
@@ -31,37 +32,52 @@ internal sealed class DeliveryGroups<TDbContext>(
     /// <summary>In a transaction of its own, at once.</summary>
     public async Task RunAlone(Delivery<TDbContext> delivery)
     {
-        var context = contexts.Take();
+        var lease = new SharedLease<TDbContext>(scopes);
         try
         {
             // A rehearsal goes the way that the deliveries after it will go.
-            await Run(context.Db, new([delivery]), isCareful: !delivery.IsRehearsal, delivery.CancellationToken);
+            await Run(lease.Db, lease, new([delivery]), isCareful: !delivery.IsRehearsal, delivery.CancellationToken);
         }
         finally
         {
-            contexts.Return(context);
+            await lease.Leave();
         }
     }
 
-    /// <summary>In a transaction of its own, on a DbContext that the caller has.</summary>
-    public Task RunAlone(TDbContext db, Delivery<TDbContext> delivery) => Run(db, new([delivery]), isCareful: true, delivery.CancellationToken);
+    /// <summary>In a transaction of its own, on the DbContext that its scope has.</summary>
+    public Task RunAlone(TDbContext db, Delivery<TDbContext> delivery) => Run(db, null, new([delivery]), isCareful: true, delivery.CancellationToken);
 
-    private Task Run(TDbContext db, DeliveryGroup<TDbContext> group, bool isCareful, CancellationToken cancellationToken) =>
-        new UnitOfWork<TDbContext>(db, group, isCareful, options, signal).Run(cancellationToken);
+    private Task Run(TDbContext db, SharedLease<TDbContext>? lease, DeliveryGroup<TDbContext> group, bool isCareful, CancellationToken cancellationToken) =>
+        new UnitOfWork<TDbContext>(db, lease, group, isCareful, options, signal).Run(cancellationToken);
 
     private async Task RunGroup(DeliveryGroup<TDbContext> group)
     {
-        var context = contexts.Take();
         try
         {
-            if (await TryTogether(context.Db, group))
+            await RunOnALease(group);
+        }
+        // There was no DbContext to be had: the process ends, or cannot go on.
+        catch (Exception e)
+        {
+            foreach (var delivery in group.Deliveries)
+                delivery.Fail(e);
+        }
+    }
+
+    private async Task RunOnALease(DeliveryGroup<TDbContext> group)
+    {
+        var lease = new SharedLease<TDbContext>(scopes);
+        try
+        {
+            if (await TryTogether(lease, group))
                 return;
+            // On the same DbContext: a scope's services have it already.
             group.Restart();
             while (group.TryTake(out var delivery))
             {
                 try
                 {
-                    await RunAlone(context.Db, delivery);
+                    await Run(lease.Db, lease, new([delivery]), isCareful: true, delivery.CancellationToken);
                     delivery.Succeed();
                 }
                 // Whatever it is, it belongs to whoever waits for this delivery.
@@ -73,15 +89,15 @@ internal sealed class DeliveryGroups<TDbContext>(
         }
         finally
         {
-            contexts.Return(context);
+            await lease.Leave();
         }
     }
 
-    private async Task<bool> TryTogether(TDbContext db, DeliveryGroup<TDbContext> group)
+    private async Task<bool> TryTogether(SharedLease<TDbContext> lease, DeliveryGroup<TDbContext> group)
     {
         try
         {
-            await Run(db, group, isCareful: false, group.Deliveries[0].CancellationToken);
+            await Run(lease.Db, lease, group, isCareful: false, group.Deliveries[0].CancellationToken);
         }
         // Who is to blame, each one's own run will tell; it is also where the error is reported.
         catch (Exception e)

@@ -12,6 +12,7 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// database finds there what those before it changed: their changes are written first.
 /// </remarks>
 /// <param name="db">Used by nobody else meanwhile.</param>
+/// <param name="lease">The DbContext's, if it comes from the pool.</param>
 /// <param name="group">The deliveries.</param>
 /// <param name="isCareful">
 /// With a single delivery: it looks into the inbox before the consumer runs, commits as soon as it is done, and what goes wrong
@@ -20,7 +21,8 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// <param name="options">Isolation.</param>
 /// <param name="signal">Raised after a commit with messages in it.</param>
 internal sealed class UnitOfWork<TDbContext>(
-    TDbContext db, DeliveryGroup<TDbContext> group, bool isCareful, EntityFrameworkOutboxOptions<TDbContext> options, OutboxSignal<TDbContext> signal)
+    TDbContext db, SharedLease<TDbContext>? lease, DeliveryGroup<TDbContext> group, bool isCareful, EntityFrameworkOutboxOptions<TDbContext> options,
+    OutboxSignal<TDbContext> signal)
     where TDbContext : DbContext
 {
     private readonly List<OutboxMessage> _published = [];
@@ -28,7 +30,8 @@ internal sealed class UnitOfWork<TDbContext>(
     private readonly SharedWork _work = SharedWork.Of(db);
     private IDbContextTransaction _transaction = null!;
 
-    public TDbContext Db => db;
+    /// <summary>What the scopes of the deliveries are to share; null if the DbContext is a scope's own.</summary>
+    public SharedLease<TDbContext>? Lease => lease;
 
     public bool IsCareful => isCareful;
 
