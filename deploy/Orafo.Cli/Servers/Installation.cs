@@ -12,21 +12,24 @@ public static class Installation
         .OrderByDescending(version => int.TryParse(Path.GetFileName(version), CultureInfo.InvariantCulture, out var number) ? number : 0)
         .Select(version => Path.Combine(version, "bin"))
         .Concat(OnPath)
-        .FirstOrDefault(directory => File.Exists(Path.Combine(directory, "initdb")) && File.Exists(Path.Combine(directory, "postgres")));
+        .FirstOrDefault(directory => IsThere(Path.Combine(directory, "initdb")) && IsThere(Path.Combine(directory, "postgres")));
 
     /// <summary>The server script itself, not /usr/sbin's wrapper for the system service.</summary>
     public static string? RabbitMqServer =>
         OnPath.Where(directory => !directory.EndsWith("/sbin", StringComparison.Ordinal)).Prepend("/usr/lib/rabbitmq/bin")
             .Select(directory => Path.Combine(directory, "rabbitmq-server"))
-            .FirstOrDefault(File.Exists);
+            .FirstOrDefault(IsThere);
 
     private static IEnumerable<string> OnPath =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
 
+    /// <summary>A link may outlive what it led to, and then exists all the same.</summary>
+    private static bool IsThere(string path) => File.Exists(path) && (File.ResolveLinkTarget(path, returnFinalTarget: true)?.Exists ?? true);
+
     private static string[] Missing =>
     [
         .. PostgresBinaries is null ? ["postgresql"] : Array.Empty<string>(),
-        .. RabbitMqServer is null || !OnPath.Any(directory => File.Exists(Path.Combine(directory, "epmd"))) ? ["rabbitmq-server"] : Array.Empty<string>(),
+        .. RabbitMqServer is null || !OnPath.Any(directory => IsThere(Path.Combine(directory, "epmd"))) ? ["rabbitmq-server"] : Array.Empty<string>(),
     ];
 
     /// <summary>Installs what is missing. The packages' own services are not started and no cluster is created: the servers that run are ours.</summary>
