@@ -6,14 +6,13 @@ using Orafo.ServiceDefaults;
 namespace Orafo.HandOver;
 
 /// <summary>Hands an order over, once. Asked again (a repeated step), it gives the same answer.</summary>
+/// <remarks>Two commands for one order that share a transaction collide on its key, and are then run one after the other.</remarks>
 public sealed class HandOverOrderConsumer(HandOverDb db, TimeProvider time, ILogger<HandOverOrderConsumer> logger) : IConsumer<HandOverOrder>
 {
     public async Task Consume(ConsumeContext<HandOverOrder> context)
     {
         var command = context.Message;
-        // Two commands for one order that share a transaction collide on its key.
-        var handOver = await db.HandOvers.AsIndependent().SingleOrDefaultAsync(known => known.OrderId == command.OrderId, context.CancellationToken);
-        if (handOver is null)
+        if (!context.Prefetched<EarlierHandOvers>().ByOrder.TryGetValue(command.OrderId, out var handOver))
         {
             handOver = new HandedOverOrder
             {
@@ -32,6 +31,19 @@ public sealed class HandOverOrderConsumer(HandOverDb db, TimeProvider time, ILog
 
         await context.Publish(new OrderHandedOver { OrderId = handOver.OrderId, HandedOverAt = handOver.HandedOverAt }, context.CancellationToken);
     }
+}
+
+/// <summary>What was handed over before.</summary>
+public sealed record EarlierHandOvers(IReadOnlyDictionary<Guid, HandedOverOrder> ByOrder);
+
+/// <summary>Loads it.</summary>
+public sealed class HandOverPrefetch : IPrefetch<HandOverDb, HandOverOrder, EarlierHandOvers>
+{
+    private static readonly Func<HandOverDb, Guid[], IAsyncEnumerable<HandedOverOrder>> Earlier = EF.CompileAsyncQuery(
+        (HandOverDb db, Guid[] orders) => db.HandOvers.AsNoTracking().Where(handOver => orders.Contains(handOver.OrderId)));
+
+    public async Task<EarlierHandOvers> Load(HandOverDb db, IReadOnlyList<HandOverOrder> messages, CancellationToken cancellationToken) =>
+        new(await Earlier(db, [.. messages.Select(command => command.OrderId)]).ToDictionaryAsync(handOver => handOver.OrderId, cancellationToken: cancellationToken));
 }
 
 /// <summary>Queue <c>hand-over</c>.</summary>

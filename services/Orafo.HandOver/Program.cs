@@ -10,6 +10,7 @@ builder.AddServiceDefaults()
     .AddMessaging<HandOverDb>(bus =>
     {
         bus.AddConsumer<HandOverOrderConsumer, HandOverOrderDefinition>();
+        bus.AddPrefetch<HandOverPrefetch>();
     })
     .AddRehearsal<HandOverOrderConsumer, HandOverOrder>(new()
     {

@@ -1,7 +1,5 @@
 using System.Globalization;
 using MassTransit;
-using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Options;
 using Orafo.Contracts;
 using Orafo.Invoicing.Printing;
 using Orafo.ServiceDefaults;
@@ -9,18 +7,24 @@ using Orafo.ServiceDefaults;
 namespace Orafo.Invoicing;
 
 /// <summary>Writes the invoice down and asks for it on paper: one transaction, so never one without the other.</summary>
-/// <remarks>Asked again (a repeated or resumed step), it takes no second number, and puts a parked print back in line.</remarks>
-public sealed class GenerateInvoiceConsumer(InvoicingDb db, TimeProvider time, IOptions<SellerOptions> seller, ILogger<GenerateInvoiceConsumer> logger)
+/// <remarks>
+/// Asked again (a repeated or resumed step), it takes no second number, and puts a parked print back in line. Two commands for one
+/// order that share a transaction collide on the order's unique index, and are then run one after the other.
+/// </remarks>
+public sealed class GenerateInvoiceConsumer(InvoicingDb db, TimeProvider time, ILogger<GenerateInvoiceConsumer> logger)
     : IConsumer<GenerateInvoice>
 {
     public async Task Consume(ConsumeContext<GenerateInvoice> context)
     {
         var command = context.Message;
         RequireSoundTotals(command);
-        // Two commands for one order that share a transaction collide on the order's unique index.
-        if (await db.Invoices.AsIndependent().SingleOrDefaultAsync(issued => issued.OrderId == command.OrderId, context.CancellationToken) is { } invoice)
+        var prefetched = context.Prefetched<InvoicesToIssue>();
+        if (prefetched.Issued.TryGetValue(command.OrderId, out var invoice))
         {
-            if (await PrintAgainIfParked(invoice, context.CancellationToken) is { State: PrintJob.Printed, FinishedAt: { } printedAt })
+            var job = prefetched.PrintJobs[command.OrderId];
+            if (job.State == PrintJob.Parked)
+                job.TryAgain(time.GetStorableNow());
+            if (job is { State: PrintJob.Printed, FinishedAt: { } printedAt })
             {
                 await context.Publish(
                     new InvoiceGenerated { OrderId = invoice.OrderId, InvoiceNumber = invoice.Number, GeneratedAt = printedAt }, context.CancellationToken);
@@ -28,7 +32,7 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, TimeProvider time, I
         }
         else
         {
-            invoice = await Issue(command, context.CancellationToken);
+            invoice = Issue(command, prefetched);
             logger.LogDebug("Order {OrderId} has invoice {InvoiceNumber}", invoice.OrderId, invoice.Number);
         }
 
@@ -36,21 +40,18 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, TimeProvider time, I
             new InvoiceIssued { OrderId = invoice.OrderId, InvoiceNumber = invoice.Number, IssueDate = invoice.IssueDate }, context.CancellationToken);
     }
 
-    private async Task<Invoice> Issue(GenerateInvoice command, CancellationToken cancellationToken)
+    private Invoice Issue(GenerateInvoice command, InvoicesToIssue prefetched)
     {
-        var now = time.GetStorableNow();
-        var issueDate = seller.Value.DateAt(now);
-        var series = issueDate.Year.ToString(CultureInfo.InvariantCulture);
-        // Taken as late as can be: from here to the commit nobody else gets a number of the series.
-        var sequence = (await db.Database.SqlQueryRaw<int>(InvoiceStatements.TakeNumber, series).ToListAsync(cancellationToken)).Single();
+        var series = prefetched.Series!;
+        var sequence = series.TakeNumber();
         var invoice = new Invoice
         {
-            Number = string.Create(CultureInfo.InvariantCulture, $"{series}-{sequence:d6}"),
-            Series = series,
+            Number = string.Create(CultureInfo.InvariantCulture, $"{series.Name}-{sequence:d6}"),
+            Series = series.Name,
             Sequence = sequence,
             OrderId = command.OrderId,
-            IssueDate = issueDate,
-            IssuedAt = now,
+            IssueDate = prefetched.IssueDate,
+            IssuedAt = prefetched.IssuedAt,
             CustomerNumber = command.CustomerNumber,
             Buyer = command.Customer,
             Lines = command.Lines,
@@ -59,16 +60,11 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, TimeProvider time, I
             Gross = command.Totals.Gross,
         };
         db.Invoices.Add(invoice);
-        db.PrintJobs.Add(new PrintJob { InvoiceNumber = invoice.Number, OrderId = invoice.OrderId, CreatedAt = now, NextAttemptAt = now });
+        db.PrintJobs.Add(new PrintJob
+        {
+            InvoiceNumber = invoice.Number, OrderId = invoice.OrderId, CreatedAt = prefetched.IssuedAt, NextAttemptAt = prefetched.IssuedAt,
+        });
         return invoice;
-    }
-
-    private async Task<PrintJob> PrintAgainIfParked(Invoice invoice, CancellationToken cancellationToken)
-    {
-        var job = await db.PrintJobs.SingleAsync(job => job.InvoiceNumber == invoice.Number, cancellationToken);
-        if (job.State == PrintJob.Parked)
-            job.TryAgain(time.GetStorableNow());
-        return job;
     }
 
     /// <summary>EN 16931 BR-CO-10, -13, -14, -15: an invoice that does not add up is never issued.</summary>

@@ -36,5 +36,8 @@ public sealed class Invoice
 public sealed class InvoiceSeries
 {
     public required string Name { get; init; }
-    public required int Last { get; init; }
+    public required int Last { get; set; }
+
+    /// <summary>The next number. The row must be locked; it is written with the invoice.</summary>
+    public int TakeNumber() => ++Last;
 }

@@ -1,20 +1,14 @@
-using MassTransit;
-
 namespace Orafo.Invoicing;
 
 /// <summary>The SQL of numbering.</summary>
 internal static class InvoiceStatements
 {
-    /// <summary>Takes the next number of a series and holds the series until the transaction ends.</summary>
+    /// <summary>Holds a series until the transaction ends.</summary>
     /// <remarks>Why no SEQUENCE: it does not give a number back that a rolled-back transaction took, and leaves a gap.</remarks>
-    public const string TakeNumber =
-        $$"""
-        {{IndependentQuery.Mark}}: the row is always read and written at once.
-        insert into invoice_series as series (name, last)
-        values ({0}, 1)
-        on conflict (name) do update set last = series.last + 1
-        returning last as "Value"
-        """;
+    public const string LockSeries = "select name, last from invoice_series where name = {0} for update";
+
+    /// <summary>The first one of a series.</summary>
+    public const string BeginSeries = "insert into invoice_series (name, last) values ({0}, 0) on conflict do nothing";
 
     /// <summary>What is issued stays as it was issued, whoever asks, the owner of the table included.</summary>
     public const string RefuseChanges =

@@ -11,6 +11,7 @@ builder.AddServiceDefaults()
     .AddMessaging<InvoicingDb>(bus =>
     {
         bus.AddConsumer<GenerateInvoiceConsumer, GenerateInvoiceDefinition>();
+        bus.AddPrefetch<InvoicePrefetch>();
     })
     .AddRehearsal<GenerateInvoiceConsumer, GenerateInvoice>(new()
     {

@@ -12,6 +12,7 @@ builder.AddServiceDefaults()
     .AddMessaging<OrderDetailsDb>(bus =>
     {
         bus.AddConsumer<GetOrderDetailsConsumer, GetOrderDetailsDefinition>();
+        bus.AddPrefetch<OrderDetailsPrefetch>();
     })
     .AddRehearsal<GetOrderDetailsConsumer, GetOrderDetails>(new()
     {

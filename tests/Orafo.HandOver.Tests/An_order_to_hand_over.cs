@@ -21,7 +21,11 @@ public sealed class An_order_to_hand_over
     public async Task Is_handed_over_once_however_often_the_step_is_repeated()
     {
         await using var service = await ConsumerHarness<HandOverDb>.StartAsync(
-            bus => bus.AddConsumer<HandOverOrderConsumer, HandOverOrderDefinition>(), null, typeof(OrderHandedOver));
+            bus =>
+            {
+                bus.AddConsumer<HandOverOrderConsumer, HandOverOrderDefinition>();
+                bus.AddPrefetch<HandOverPrefetch>();
+            }, null, typeof(OrderHandedOver));
         await service.Deliver(Command);
         var first = (await service.Hears<OrderHandedOver>()).Single();
         await service.Deliver(Command);

@@ -103,7 +103,11 @@ public sealed class An_invoice
 
     internal static Task<ConsumerHarness<InvoicingDb>> Start(Action<IServiceCollection>? services = null) =>
         ConsumerHarness<InvoicingDb>.StartAsync(
-            bus => bus.AddConsumer<GenerateInvoiceConsumer, GenerateInvoiceDefinition>(),
+            bus =>
+            {
+                bus.AddConsumer<GenerateInvoiceConsumer, GenerateInvoiceDefinition>();
+                bus.AddPrefetch<InvoicePrefetch>();
+            },
             collection =>
             {
                 collection.AddOptions<SellerOptions>();

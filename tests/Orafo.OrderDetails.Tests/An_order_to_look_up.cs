@@ -22,7 +22,11 @@ public sealed class An_order_to_look_up
     public async Task StartService()
     {
         _service = await ConsumerHarness<OrderDetailsDb>.StartAsync(
-            bus => bus.AddConsumer<GetOrderDetailsConsumer, GetOrderDetailsDefinition>(),
+            bus =>
+            {
+                bus.AddConsumer<GetOrderDetailsConsumer, GetOrderDetailsDefinition>();
+                bus.AddPrefetch<OrderDetailsPrefetch>();
+            },
             services => services
                 .AddSingleton<IConfiguration>(new ConfigurationBuilder()
                     .AddInMemoryCollection(new Dictionary<string, string?> { ["Catalogue:Directory"] = Samples }).Build())

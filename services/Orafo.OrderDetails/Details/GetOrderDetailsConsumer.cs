@@ -8,28 +8,24 @@ using Orafo.ServiceDefaults;
 namespace Orafo.OrderDetails.Details;
 
 /// <summary>Looks up, decides, writes down, answers.</summary>
+/// <remarks>Two commands for one order that share a transaction collide on its key, and are then run one after the other.</remarks>
 public sealed class GetOrderDetailsConsumer(
     OrderDetailsDb db, IOptions<SellerOptions> seller, TimeProvider time, ILogger<GetOrderDetailsConsumer> logger)
     : IConsumer<GetOrderDetails>
 {
     public async Task Consume(ConsumeContext<GetOrderDetails> context)
     {
-        // Two commands for one order that share a transaction collide on its key.
-        var detail = await OrderDetailQueries.Detail(db, context.Message.OrderId, context.CancellationToken)
-            ?? await Prepare(context.Message, context.CancellationToken);
+        var known = context.Prefetched<OrderDetailsLookup>();
+        if (!known.Details.TryGetValue(context.Message.OrderId, out var detail))
+            detail = await Prepare(context.Message, known, context.CancellationToken);
         await context.Publish(detail.ToAnswer(), context.CancellationToken);
     }
 
-    private async Task<OrderDetail> Prepare(GetOrderDetails order, CancellationToken cancellationToken)
+    private async Task<OrderDetail> Prepare(GetOrderDetails order, OrderDetailsLookup known, CancellationToken cancellationToken)
     {
-        var skus = order.Lines.Select(line => line.Sku).Distinct(StringComparer.Ordinal).ToArray();
-        var articles = new Dictionary<string, Article>(StringComparer.Ordinal);
-        await foreach (var article in OrderDetailQueries.Articles(db, skus).WithCancellation(cancellationToken))
-            articles.Add(article.Sku, article);
-        var customer = await OrderDetailQueries.Customer(db, order.CustomerNumber, cancellationToken);
-        var coupon = order.CouponCode is null ? null : await OrderDetailQueries.Coupon(db, order.CouponCode, cancellationToken);
-
-        var assessment = Assessment.Of(order, articles, customer, coupon, seller.Value);
+        var customer = known.Customers.GetValueOrDefault(order.CustomerNumber);
+        var coupon = order.CouponCode is null ? null : known.Coupons.GetValueOrDefault(order.CouponCode);
+        var assessment = Assessment.Of(order, known.Articles, customer, coupon, seller.Value);
         if (assessment.IsAccepted && coupon is not null && !await UseCoupon(coupon.Code, order.OrderId, cancellationToken))
             assessment = new Assessment([], null, [Assessment.ExhaustedCoupon(coupon.Code)]);
 

@@ -1,6 +1,7 @@
 using MassTransit.Configuration;
 using MassTransit.Middleware;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
@@ -17,6 +18,8 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
 
         var delivery = new Delivery<TDbContext>(messageId, groups.Consumer(consumeOptions.ConsumerId), Handle, context.CancellationToken)
         {
+            Message = context.Message,
+            Prefetcher = provider.GetService<Prefetcher<TDbContext, T>>(),
             CorrelationId = context.CorrelationId,
             IsRehearsal = context.TryGetPayload<Rehearsal>(out _),
         };
@@ -29,13 +32,15 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
         else
             await groups.Run(context.ReceiveContext.InputAddress, delivery);
 
-        Task Handle(UnitOfWork<TDbContext> unit, bool isDuplicate)
+        Task Handle(Delivery<TDbContext> handled, UnitOfWork<TDbContext> unit, bool isDuplicate)
         {
             if (isDuplicate)
                 LogContext.Debug?.Log("Dropped a duplicate of {MessageId}", messageId);
             if (unit.Lease is { } lease)
                 scope.Share(lease);
-            return next.Send(new DbContextOutboxConsumeContext<TDbContext, T>(context, consumeOptions, provider, unit, time, isDuplicate));
+            var outbox = new DbContextOutboxConsumeContext<TDbContext, T>(context, consumeOptions, provider, unit, time, isDuplicate);
+            handled.Equip?.Invoke(outbox);
+            return next.Send(outbox);
         }
     }
 

@@ -8,7 +8,7 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// <param name="handle">Runs the consumer; it may be called again after a rollback.</param>
 /// <param name="cancellationToken">The delivery's.</param>
 internal sealed class Delivery<TDbContext>(
-    Guid messageId, ConsumerProfile consumer, Func<UnitOfWork<TDbContext>, bool, Task> handle, CancellationToken cancellationToken)
+    Guid messageId, ConsumerProfile consumer, Func<Delivery<TDbContext>, UnitOfWork<TDbContext>, bool, Task> handle, CancellationToken cancellationToken)
     where TDbContext : DbContext
 {
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -16,6 +16,15 @@ internal sealed class Delivery<TDbContext>(
     public Guid MessageId => messageId;
     public ConsumerProfile Consumer => consumer;
     public CancellationToken CancellationToken => cancellationToken;
+
+    /// <summary>What is to be consumed.</summary>
+    public required object Message { get; init; }
+
+    /// <summary>Loads what its consumer needs; null if nothing does.</summary>
+    public Prefetcher<TDbContext>? Prefetcher { get; init; }
+
+    /// <summary>Hands to the consumer what was loaded for it.</summary>
+    public Action<PipeContext>? Equip { get; set; }
 
     /// <summary>The message's, if it has one: what its saga is most likely found by.</summary>
     public Guid? CorrelationId { get; init; }
@@ -26,7 +35,7 @@ internal sealed class Delivery<TDbContext>(
     /// <summary>Ends when the transaction is committed, or with what kept it from that.</summary>
     public Task Done => _done.Task;
 
-    public Task Handle(UnitOfWork<TDbContext> unit, bool isDuplicate) => handle(unit, isDuplicate);
+    public Task Handle(UnitOfWork<TDbContext> unit, bool isDuplicate) => handle(this, unit, isDuplicate);
 
     public void Succeed() => _done.TrySetResult();
 

@@ -76,12 +76,16 @@ internal sealed class UnitOfWork<TDbContext>(
         {
             Parameters = { new() { Value = delivery.MessageId }, new() { Value = delivery.Consumer.Id } },
         };
-        await Handle(delivery, isDuplicate: await enter.ExecuteNonQueryAsync(cancellationToken) == 0);
+        var isDuplicate = await enter.ExecuteNonQueryAsync(cancellationToken) == 0;
+        if (!isDuplicate)
+            await Prefetch(cancellationToken);
+        await Handle(delivery, isDuplicate);
     }
 
     private async Task HandleAll(CancellationToken cancellationToken)
     {
         await LoadSagas(cancellationToken);
+        await Prefetch(cancellationToken);
         while (group.TryTake(out var delivery))
         {
             if (_work.HasUnwrittenChanges && delivery.Consumer.IsReader)
@@ -108,6 +112,12 @@ internal sealed class UnitOfWork<TDbContext>(
             .GroupBy(delivery => delivery.Consumer.Sagas!, delivery => delivery.CorrelationId!.Value);
         foreach (var sagas in sagasOfConsumers)
             await sagas.Key.Load(db, [.. sagas.Distinct()], cancellationToken);
+    }
+
+    private async Task Prefetch(CancellationToken cancellationToken)
+    {
+        foreach (var deliveries in group.Deliveries.Where(delivery => delivery.Prefetcher is not null).GroupBy(delivery => delivery.Prefetcher!))
+            await deliveries.Key.Load(db, [.. deliveries], cancellationToken);
     }
 
     private async Task Handle(Delivery<TDbContext> delivery, bool isDuplicate)

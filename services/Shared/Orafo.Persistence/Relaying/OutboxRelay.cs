@@ -66,7 +66,6 @@ internal sealed class OutboxRelay<TDbContext>(
 
         // The confirms are in: what comes now must not be given up because the process is asked to stop.
         await Finish(connection, transaction, outcomes, CancellationToken.None);
-        await transaction.CommitAsync(CancellationToken.None);
 
         if (Array.Find(outcomes, outcome => outcome.Failure is not null && !outcome.IsRefused)?.Failure is { } failure)
             throw new ConnectionException("The broker did not confirm.", failure);
@@ -145,6 +144,7 @@ internal sealed class OutboxRelay<TDbContext>(
             });
         }
 
+        finish.BatchCommands.Add(new("commit"));
         await finish.ExecuteNonQueryAsync(cancellationToken);
     }
 

@@ -1,0 +1,49 @@
+using System.Globalization;
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Orafo.Contracts;
+using Orafo.Invoicing.Printing;
+using Orafo.ServiceDefaults;
+
+namespace Orafo.Invoicing;
+
+/// <summary>What the invoices of one transaction have in common.</summary>
+/// <param name="Issued">The invoices that orders have already, by order.</param>
+/// <param name="PrintJobs">Theirs.</param>
+/// <param name="Series">Held until the transaction ends: nobody else gets a number of it meanwhile. Null if every order has its invoice.</param>
+/// <param name="IssueDate">Of those that are to be issued.</param>
+/// <param name="IssuedAt">The same as a moment.</param>
+public sealed record InvoicesToIssue(
+    IReadOnlyDictionary<Guid, Invoice> Issued, IReadOnlyDictionary<Guid, PrintJob> PrintJobs, InvoiceSeries? Series, DateOnly IssueDate, DateTimeOffset IssuedAt);
+
+/// <summary>Loads it.</summary>
+public sealed class InvoicePrefetch(TimeProvider time, IOptions<SellerOptions> seller) : IPrefetch<InvoicingDb, GenerateInvoice, InvoicesToIssue>
+{
+    private static readonly Func<InvoicingDb, Guid[], IAsyncEnumerable<Invoice>> Issued = EF.CompileAsyncQuery(
+        (InvoicingDb db, Guid[] orders) => db.Invoices.AsNoTracking().Where(invoice => orders.Contains(invoice.OrderId)));
+
+    public async Task<InvoicesToIssue> Load(InvoicingDb db, IReadOnlyList<GenerateInvoice> messages, CancellationToken cancellationToken)
+    {
+        var orders = messages.Select(command => command.OrderId).Distinct().ToArray();
+        var issued = await Issued(db, orders).ToDictionaryAsync(invoice => invoice.OrderId, cancellationToken: cancellationToken);
+        var printJobs = issued.Count == 0
+            ? []
+            : await db.PrintJobs.Where(job => orders.Contains(job.OrderId)).ToDictionaryAsync(job => job.OrderId, cancellationToken);
+
+        var now = time.GetStorableNow();
+        var issueDate = seller.Value.DateAt(now);
+        // Taken as late as can be.
+        var series = issued.Count == orders.Length ? null : await Lock(db, issueDate.Year.ToString(CultureInfo.InvariantCulture), cancellationToken);
+        return new(issued, printJobs, series, issueDate, now);
+    }
+
+    private static async Task<InvoiceSeries> Lock(InvoicingDb db, string name, CancellationToken cancellationToken)
+    {
+        var locked = db.Series.FromSqlRaw(InvoiceStatements.LockSeries, name);
+        if (await locked.ToListAsync(cancellationToken) is [var series])
+            return series;
+        await db.Database.ExecuteSqlRawAsync(InvoiceStatements.BeginSeries, [name], cancellationToken);
+        return (await locked.ToListAsync(cancellationToken)).Single();
+    }
+}

@@ -1,0 +1,27 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace MassTransit.EntityFrameworkCoreIntegration;
+
+/// <summary>Loads what several deliveries need.</summary>
+internal abstract class Prefetcher<TDbContext> where TDbContext : DbContext
+{
+    public abstract Task Load(TDbContext db, IReadOnlyList<Delivery<TDbContext>> deliveries, CancellationToken cancellationToken);
+}
+
+/// <summary>By the type of their message.</summary>
+internal abstract class Prefetcher<TDbContext, TMessage> : Prefetcher<TDbContext>
+    where TDbContext : DbContext
+    where TMessage : class;
+
+internal sealed class Prefetcher<TDbContext, TMessage, TLoaded>(IPrefetch<TDbContext, TMessage, TLoaded> prefetch) : Prefetcher<TDbContext, TMessage>
+    where TDbContext : DbContext
+    where TMessage : class
+    where TLoaded : class
+{
+    public override async Task Load(TDbContext db, IReadOnlyList<Delivery<TDbContext>> deliveries, CancellationToken cancellationToken)
+    {
+        var loaded = await prefetch.Load(db, [.. deliveries.Select(delivery => (TMessage)delivery.Message)], cancellationToken);
+        foreach (var delivery in deliveries)
+            delivery.Equip = context => context.AddOrUpdatePayload(() => loaded, _ => loaded);
+    }
+}
