@@ -14,8 +14,8 @@ internal static class PrintStatements
         where invoice_number = any (array(
             select invoice_number
             from print_jobs
-            where state in ('waiting', 'printing') and next_attempt_at <= clock_timestamp()
-                and (lease_expires_at is null or lease_expires_at < clock_timestamp())
+            where state in ('waiting', 'printing') and next_attempt_at <= now()
+                and (lease_expires_at is null or lease_expires_at < now())
             order by next_attempt_at
             limit {2}
             for update skip locked))
