@@ -1,5 +1,6 @@
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Orafo.Persistence.Tests;
 
@@ -118,6 +119,33 @@ public sealed class A_shared_transaction
         Assert.That(await db.Tallies.Select(tally => tally.Count).ToListAsync(), Is.All.EqualTo(2 * Messages / tallies.Length));
     }
 
+    /// <remarks>Each delivery writes how many messages were loaded with its own: as many as there are effects of its transaction.</remarks>
+    [TestCase(-1)]
+    [TestCase(7)]
+    public async Task Loads_once_what_its_consumers_need_and_again_for_each_when_it_is_taken_apart(int poisoned)
+    {
+        await using var service = await Backlog(
+            bus =>
+            {
+                bus.AddConsumer<PrefetchingConsumer>().Endpoint(endpoint => endpoint.Name = "shared");
+                bus.AddPrefetch<CompanyPrefetch>();
+            },
+            Enumerable.Range(0, Messages).Select(object (i) => new Prefetching(i == poisoned)));
+
+        var sound = poisoned < 0 ? Messages : Messages - 1;
+        Assert.That(await service.Effects("prefetched", sound), Has.Count.EqualTo(sound));
+        if (poisoned < 0)
+            Assert.That(await Transactions(service, "prefetched"), Is.LessThan(Messages / 2), "transactions");
+        await using var db = service.OpenDb();
+        Assert.That(await db.Database.SqlQuery<int>(
+            $"""select (count(*) filter (where value <> members))::int as "Value" from (select value, count(*) over (partition by xmin::text) as members from effects where "of" = 'prefetched') as e""")
+            .SingleAsync(), Is.Zero, "deliveries that were loaded with others than those of their transaction");
+    }
+
+    [Test]
+    public void Takes_no_other_type_for_a_prefetch() =>
+        Assert.That(() => new ServiceCollection().AddPrefetch<PrefetchingConsumer>(), Throws.TypeOf<ConfigurationException>());
+
     /// <summary>A service that finds a queue with messages in it when it starts.</summary>
     private static async Task<LedgerService> Backlog(
         Action<IBusRegistrationConfigurator> consumer, IEnumerable<object> messages, Func<int, Guid>? messageId = null, bool isPooled = true)
@@ -140,6 +168,28 @@ public sealed class A_shared_transaction
 public sealed record Picky(int Value);
 
 public sealed record CountBefore(string Of);
+
+public sealed record Prefetching(bool IsPoisoned);
+
+/// <summary>How many messages were loaded together.</summary>
+public sealed record Company(int Members);
+
+public sealed class CompanyPrefetch : IPrefetch<LedgerDb, Prefetching, Company>
+{
+    public Task<Company> Load(LedgerDb db, IReadOnlyList<Prefetching> messages, CancellationToken cancellationToken) =>
+        Task.FromResult(new Company(messages.Count));
+}
+
+public sealed class PrefetchingConsumer(LedgerDb db) : IConsumer<Prefetching>
+{
+    public Task Consume(ConsumeContext<Prefetching> context)
+    {
+        if (context.Message.IsPoisoned)
+            throw new InvalidOperationException("This message is poisoned.");
+        db.Effects.Add(new Effect { Of = "prefetched", Value = context.Prefetched<Company>().Members });
+        return Task.CompletedTask;
+    }
+}
 
 public sealed record WaitForLast(int Value, bool Waits, int Last);
 

@@ -120,7 +120,7 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
             if (seen >= before + more)
                 return seen;
             if (Stopwatch.GetElapsedTime(started) > Patience)
-                throw new OrafoException($"After {Patience.TotalMinutes} minutes {before + more - seen} orders are not completed.");
+                throw new OrafoException($"After {Patience.TotalMinutes} minutes not all orders are completed.");
             await Task.Delay(50, stop);
         }
     }

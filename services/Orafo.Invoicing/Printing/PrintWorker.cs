@@ -16,6 +16,7 @@ namespace Orafo.Invoicing.Printing;
 /// </remarks>
 public sealed class PrintWorker : BackgroundService
 {
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan QuietTime = TimeSpan.FromMinutes(1);
     private readonly IServiceScopeFactory _scopes;
     private readonly PrinterClient _printer;
@@ -50,8 +51,12 @@ public sealed class PrintWorker : BackgroundService
     /// <summary>Claims as many jobs as there are hands free, and looks again when a job was committed here, or after a while.</summary>
     private async Task Print(CancellationToken stoppingToken)
     {
+        var isMoreWaiting = false;
         while (!stoppingToken.IsCancellationRequested)
         {
+            // One statement for the hands that get free about now, instead of one for each.
+            if (isMoreWaiting)
+                await Task.Delay(Gathering, _time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await _free.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (stoppingToken.IsCancellationRequested)
                 return;
@@ -79,7 +84,8 @@ public sealed class PrintWorker : BackgroundService
                 _free.Release(hands - jobs.Count);
             foreach (var job in jobs)
                 _ = Print(job, lease, stoppingToken);
-            if (jobs.Count < hands)
+            isMoreWaiting = jobs.Count == hands;
+            if (!isMoreWaiting)
                 await ((Task)_wake.WaitAsync(Jittered(_options.PollingInterval), stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -126,6 +132,8 @@ public sealed class PrintWorker : BackgroundService
             try
             {
                 await Finish(pages);
+                if (pages.Count > 1)
+                    await Task.Delay(Gathering, _time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             // The database is away, or worse: the lease keeps the jobs, and the printer remembers the pages.
             catch (Exception e)
@@ -157,12 +165,14 @@ public sealed class PrintWorker : BackgroundService
     /// <summary>Renews the lease for as long as the page takes. A lease that is lost all the same is found out at the end.</summary>
     private async Task KeepLease(ClaimedJob job, Guid lease, CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(_options.Lease / 3, _time);
-        while (!cancellationToken.IsCancellationRequested)
+        while (true)
         {
+            // Most pages are out before that: no exception for each of them.
+            await Task.Delay(_options.Lease / 3, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (cancellationToken.IsCancellationRequested)
+                return;
             try
             {
-                await timer.WaitForNextTickAsync(cancellationToken);
                 await using var scope = _scopes.CreateAsyncScope();
                 var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
                 await db.Database.ExecuteSqlRawAsync(PrintStatements.Renew, [job.InvoiceNumber, lease, _options.Lease], cancellationToken);
@@ -184,6 +194,7 @@ public sealed class PrintWorker : BackgroundService
         await using var scope = _scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
         var publish = scope.ServiceProvider.GetRequiredService<IPublishEndpoint>();
+        db.Database.AutoSavepointsEnabled = false;
         await using var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.ReadCommitted);
         var ended = await db.Database.SqlQueryRaw<string>(
             PrintStatements.Finish, pages.Select(page => page.Job.InvoiceNumber).ToArray(), pages.Select(page => page.Lease).ToArray()).ToListAsync();
@@ -286,7 +297,7 @@ public static class PrintingExtensions
         {
             http.BaseAddress = new Uri(provider.GetRequiredService<IConfiguration>()["Printer:Url"] ?? throw new InvalidOperationException("No Printer:Url."));
             http.Timeout = provider.GetRequiredService<IOptions<PrintingOptions>>().Value.Timeout;
-        });
+        }).RemoveAllLoggers();
         services.AddHostedService<PrintWorker>();
     }
 }

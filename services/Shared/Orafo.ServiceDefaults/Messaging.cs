@@ -43,8 +43,13 @@ public static class MessagingExtensions
             bus.UsingRabbitMq((context, rabbit) =>
             {
                 rabbit.Host(broker, $"{name} ({Environment.ProcessId})");
-                rabbit.PrefetchCount = 32;
+                rabbit.PrefetchCount = 128;
                 rabbit.MessageTopology.SetEntityNameFormatter(new MessageTypeNames(rabbit.MessageTopology.EntityNameFormatter));
+                rabbit.ConfigureJsonSerializerOptions(json =>
+                {
+                    json.WriteIndented = false;
+                    return json;
+                });
                 CorrelateByOrder();
                 rabbit.ConfigurePublish(publish => publish.ConnectPublishPipeSpecificationObserver(new MandatoryMessages()));
                 rabbit.ConfigureEndpoints(context);

@@ -70,7 +70,7 @@ public static class ServiceDefaultsExtensions
             NoResetOnClose = true,
             // A plan made while a table was empty reads all of it, and is kept until somebody analyzes the table, however large it
             // grows meanwhile. Nothing a service asks for is better read that way.
-            Options = "-c enable_seqscan=off -c enable_bitmapscan=off",
+            Options = "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off",
         };
         builder.Services.AddSingleton(services => new NpgsqlDataSourceBuilder(connection.ConnectionString)
             .UseLoggerFactory(services.GetRequiredService<ILoggerFactory>())

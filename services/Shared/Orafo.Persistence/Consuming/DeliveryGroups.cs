@@ -114,7 +114,7 @@ internal sealed class DeliveryGroups<TDbContext>(
     /// <summary>The deliveries of one endpoint.</summary>
     private sealed class Queue(DeliveryGroups<TDbContext> groups)
     {
-        private const int LargestGroup = 32;
+        private const int LargestGroup = 64;
         private readonly Lock _lock = new();
         private readonly List<Delivery<TDbContext>> _waiting = [];
         private bool _isBusy;
