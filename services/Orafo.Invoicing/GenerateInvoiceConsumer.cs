@@ -62,7 +62,10 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, TimeProvider time, I
         db.Invoices.Add(invoice);
         db.PrintJobs.Add(new PrintJob
         {
-            InvoiceNumber = invoice.Number, OrderId = invoice.OrderId, CreatedAt = prefetched.IssuedAt, NextAttemptAt = prefetched.IssuedAt,
+            InvoiceNumber = invoice.Number,
+            OrderId = invoice.OrderId,
+            CreatedAt = prefetched.IssuedAt,
+            NextAttemptAt = prefetched.IssuedAt,
         });
         return invoice;
     }
