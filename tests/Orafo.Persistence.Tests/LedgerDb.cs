@@ -39,6 +39,9 @@ public sealed class Tally : SagaStateMachineInstance
     public string CurrentState { get; set; } = "";
     public int Count { get; set; }
     public IReadOnlyList<string> Notes { get; set; } = [];
+
+    /// <summary>Of what it has scheduled.</summary>
+    public Guid? Token { get; set; }
 }
 
 public sealed record Note(string Of, int Value);

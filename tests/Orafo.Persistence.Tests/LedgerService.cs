@@ -16,6 +16,7 @@ internal sealed class LedgerService : IAsyncDisposable
     private LedgerService(string database, TestVirtualHost broker, Action<IBusRegistrationConfigurator> consumers) =>
         (Database, Broker, _consumers) = (database, broker, consumers);
 
+    public IReadOnlyList<WebApplication> Instances => _instances;
     public string Database { get; }
     public TestVirtualHost Broker { get; }
 

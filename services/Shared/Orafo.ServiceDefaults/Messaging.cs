@@ -33,6 +33,7 @@ public static class MessagingExtensions
             // A service whose broker is away still takes what does not need it, so it is degraded, not unhealthy.
             bus.ConfigureHealthCheckOptions(health => health.MinimalFailureStatus = HealthStatus.Degraded);
             bus.AddEntityFrameworkOutbox<TDbContext>(outbox => outbox.UsePostgres().UseBusOutbox());
+            bus.AddPostgresMessageScheduler<TDbContext>();
             consumers(bus);
             bus.AddConfigureEndpointsCallback((context, _, endpoint) =>
             {
@@ -50,6 +51,7 @@ public static class MessagingExtensions
                     json.WriteIndented = false;
                     return json;
                 });
+                rabbit.UsePostgresMessageScheduler<TDbContext>(context);
                 CorrelateByOrder();
                 rabbit.ConfigurePublish(publish => publish.ConnectPublishPipeSpecificationObserver(new MandatoryMessages()));
                 rabbit.ConfigureEndpoints(context);

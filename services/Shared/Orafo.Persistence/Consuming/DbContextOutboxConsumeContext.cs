@@ -12,7 +12,7 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 internal sealed class DbContextOutboxConsumeContext<TDbContext, T>(
     ConsumeContext<T> context, OutboxConsumeOptions options, IServiceProvider provider,
     UnitOfWork<TDbContext> unit, TimeProvider time, bool isDuplicate)
-    : OutboxConsumeContextProxy<T>(context, options, provider)
+    : OutboxConsumeContextProxy<T>(context, options, provider), IOutboxWithSchedule
     where TDbContext : DbContext
     where T : class
 {
@@ -30,7 +30,13 @@ internal sealed class DbContextOutboxConsumeContext<TDbContext, T>(
         return Task.CompletedTask;
     }
 
-    public override Task SetConsumed() => unit.Complete(_outbox.Take(), CancellationToken);
+    public override Task SetConsumed() => unit.Complete(_outbox.Take(), _outbox.TakeCancelled(), CancellationToken);
+
+    public Task Cancel(Guid token, CancellationToken cancellationToken)
+    {
+        _outbox.Cancel(token);
+        return Task.CompletedTask;
+    }
 
     /// <remarks>
     /// A <see cref="Fault{T}"/> goes past the outbox: what it would be stored with is being rolled back. In company nothing is

@@ -1,5 +1,6 @@
 using MassTransit.Context;
 using MassTransit.Serialization;
+using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
@@ -9,6 +10,7 @@ internal sealed class OutboxWriter(TimeProvider time)
 {
     private readonly Lock _lock = new();
     private List<OutboxMessage> _messages = [];
+    private List<Guid> _cancelled = [];
 
     public void Add<T>(SendContext<T> context) where T : class
     {
@@ -29,11 +31,47 @@ internal sealed class OutboxWriter(TimeProvider time)
         }
 
         var outboxId = Guid.CreateVersion7();
+        var isFirst = true;
         foreach (var message in messages)
-            message.OutboxId = outboxId;
-        messages[0].IsFirst = true;
+        {
+            // What is scheduled leaves by itself.
+            if (message.OutboxId != Guid.Empty)
+                continue;
+            (message.OutboxId, message.IsFirst) = (outboxId, isFirst);
+            isFirst = false;
+        }
+
         return messages;
     }
+
+    /// <summary>Takes a scheduled message back, whether it is still here or stored by a transaction before this one.</summary>
+    public void Cancel(Guid token)
+    {
+        lock (_lock)
+        {
+            _messages.RemoveAll(message => message.OutboxId == token);
+            _cancelled.Add(token);
+        }
+    }
+
+    /// <summary>Hands out the tokens of what is to be deleted, before anything is inserted.</summary>
+    public List<Guid> TakeCancelled()
+    {
+        lock (_lock)
+        {
+            var cancelled = _cancelled;
+            _cancelled = [];
+            return cancelled;
+        }
+    }
+
+    /// <summary>Deletes the scheduled messages with these tokens.</summary>
+    public static NpgsqlBatchCommand Delete(IReadOnlyCollection<Guid> tokens) =>
+        new(OutboxStatements.Cancel) { Parameters = { new NpgsqlParameter<Guid[]> { TypedValue = [.. tokens] } } };
+
+    /// <summary>Deletes a scheduled message now, in the DbContext's transaction if it has one.</summary>
+    public static Task Cancel(DbContext db, Guid token, CancellationToken cancellationToken) =>
+        db.Database.ExecuteSqlRawAsync(OutboxStatements.Cancel.Replace("$1", "{0}", StringComparison.Ordinal), [new[] { token }], cancellationToken);
 
     /// <summary>Writes messages in the order in which they are given, in one statement.</summary>
     public static NpgsqlBatchCommand Insert(IReadOnlyList<OutboxMessage> messages)
@@ -43,7 +81,7 @@ internal sealed class OutboxWriter(TimeProvider time)
         {
             Parameters =
             {
-                Column(x => x.OutboxId), Column(x => x.IsFirst), Column(x => x.MessageId), Column(x => x.ConversationId),
+                Column(x => x.OutboxId), Column(x => x.IsFirst), Column(x => x.Due == default ? (DateTime?)null : x.Due), Column(x => x.MessageId), Column(x => x.ConversationId),
                 Column(x => x.CorrelationId), Column(x => x.InitiatorId), Column(x => x.RequestId), Column(x => x.SourceAddress),
                 Column(x => x.DestinationAddress), Column(x => x.ResponseAddress), Column(x => x.FaultAddress), Column(x => x.SentTime),
                 Column(x => x.ExpirationTime), Column(x => x.Headers), Column(x => x.Properties), Column(x => x.ContentType),
@@ -55,8 +93,14 @@ internal sealed class OutboxWriter(TimeProvider time)
     private OutboxMessage ToMessage<T>(SendContext<T> context) where T : class
     {
         var sent = context.SentTime ?? time.GetUtcNow().UtcDateTime;
+        var delay = context.Delay;
+        // The transport would put it off once more.
+        context.Delay = null;
         return new OutboxMessage
         {
+            OutboxId = delay is null ? Guid.Empty : context.ScheduledMessageId ?? Guid.CreateVersion7(),
+            IsFirst = delay is not null,
+            Due = delay is null ? default : time.GetUtcNow().UtcDateTime + delay.Value,
             MessageId = context.MessageId ?? throw new MessageException(typeof(T), "A message without an id cannot be sent reliably."),
             ConversationId = context.ConversationId,
             CorrelationId = context.CorrelationId,

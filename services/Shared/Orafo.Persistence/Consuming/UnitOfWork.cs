@@ -26,6 +26,7 @@ internal sealed class UnitOfWork<TDbContext>(
     where TDbContext : DbContext
 {
     private readonly List<OutboxMessage> _published = [];
+    private readonly List<Guid> _cancelled = [];
     private readonly List<Delivery<TDbContext>> _handled = [];
     private readonly SharedWork _work = SharedWork.Of(db);
     private IDbContextTransaction _transaction = null!;
@@ -59,8 +60,15 @@ internal sealed class UnitOfWork<TDbContext>(
     }
 
     /// <summary>A consumer is done.</summary>
-    public async Task Complete(IEnumerable<OutboxMessage> published, CancellationToken cancellationToken)
+    public async Task Complete(IEnumerable<OutboxMessage> published, IReadOnlyCollection<Guid> cancelled, CancellationToken cancellationToken)
     {
+        if (cancelled.Count > 0)
+        {
+            // It may have been scheduled by a delivery before this one.
+            _published.RemoveAll(message => cancelled.Contains(message.OutboxId));
+            _cancelled.AddRange(cancelled);
+        }
+
         _published.AddRange(published);
         if (isCareful)
             await Commit(null, cancellationToken);
@@ -141,6 +149,8 @@ internal sealed class UnitOfWork<TDbContext>(
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction);
         if (inbox is not null)
             batch.BatchCommands.Add(inbox);
+        if (_cancelled.Count > 0)
+            batch.BatchCommands.Add(OutboxWriter.Delete(_cancelled));
         if (_published.Count > 0)
             batch.BatchCommands.Add(OutboxWriter.Insert(_published));
         batch.BatchCommands.Add(new(isRehearsal ? "rollback" : "commit"));

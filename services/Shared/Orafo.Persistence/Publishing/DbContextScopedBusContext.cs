@@ -14,10 +14,11 @@ internal sealed class DbContextScopedBusContext<TBus, TDbContext> : ScopedBusCon
 {
     private readonly OutboxWriter _outbox;
     private readonly IServiceProvider _provider;
+    private readonly TDbContext _db;
 
     public DbContextScopedBusContext(TBus bus, TDbContext db, TimeProvider time, IClientFactory clientFactory, IServiceProvider provider)
     {
-        _provider = provider;
+        (_provider, _db) = (provider, db);
         _outbox = new OutboxWriter(time);
         db.SavingChanges += (_, _) => db.AddRange(_outbox.Take());
         SendEndpointProvider = new OutboxSendEndpointProvider(this, bus);
@@ -34,6 +35,13 @@ internal sealed class DbContextScopedBusContext<TBus, TDbContext> : ScopedBusCon
     {
         _outbox.Add(context);
         return Task.CompletedTask;
+    }
+
+    /// <summary>Takes a scheduled message back: before it is saved, or at once, in the DbContext's transaction if it has one.</summary>
+    public Task Cancel(Guid token, CancellationToken cancellationToken)
+    {
+        _outbox.Cancel(token);
+        return OutboxWriter.Cancel(_db, token, cancellationToken);
     }
 
     public object? GetService(Type serviceType) => _provider.GetService(serviceType);

@@ -7,17 +7,17 @@ internal static class OutboxStatements
     public const string Insert =
         """
         insert into outbox_message (
-            outbox_id, is_first, attempts, message_id, conversation_id, correlation_id, initiator_id, request_id, source_address,
+            outbox_id, is_first, due, attempts, message_id, conversation_id, correlation_id, initiator_id, request_id, source_address,
             destination_address, response_address, fault_address, sent_time, expiration_time, headers, properties, content_type,
             message_type, body)
-        select m.outbox_id, m.is_first, 0, m.message_id, m.conversation_id, m.correlation_id, m.initiator_id, m.request_id, m.source_address,
+        select m.outbox_id, m.is_first, coalesce(m.due, now()), 0, m.message_id, m.conversation_id, m.correlation_id, m.initiator_id, m.request_id, m.source_address,
             m.destination_address, m.response_address, m.fault_address, m.sent_time, m.expiration_time, m.headers, m.properties, m.content_type,
             m.message_type, m.body
         from unnest(
-            $1::uuid[], $2::boolean[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::text[],
-            $11::text[], $12::timestamptz[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[])
+            $1::uuid[], $2::boolean[], $3::timestamptz[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::text[],
+            $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[])
             with ordinality as m (
-            outbox_id, is_first, message_id, conversation_id, correlation_id, initiator_id, request_id, source_address, destination_address,
+            outbox_id, is_first, due, message_id, conversation_id, correlation_id, initiator_id, request_id, source_address, destination_address,
             response_address, fault_address, sent_time, expiration_time, headers, properties, content_type, message_type, body, place)
         order by m.place
         """;
@@ -44,10 +44,17 @@ internal static class OutboxStatements
         cross join lateral (
             select *
             from outbox_message
-            where outbox_id = c.outbox_id
+            where outbox_id = c.outbox_id and due <= now()
             order by sequence_number
             limit $2) m
         order by m.sequence_number
+        """;
+
+    /// <summary>Takes the scheduled messages with the tokens $1 back. What a relay is sending at this moment is too late, and not waited for.</summary>
+    public const string Cancel =
+        """
+        delete from outbox_message
+        where sequence_number in (select sequence_number from outbox_message where outbox_id = any ($1) for update skip locked)
         """;
 
     /// <summary>Deletes what the broker confirmed.</summary>

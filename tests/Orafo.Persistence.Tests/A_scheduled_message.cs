@@ -1,0 +1,167 @@
+using System.Diagnostics;
+using MassTransit;
+using MassTransit.EntityFrameworkCoreIntegration;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Orafo.Persistence.Tests;
+
+/// <summary>A message that is to leave later is an outbox row with a due time.</summary>
+public sealed class A_scheduled_message
+{
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
+
+    [Test]
+    public async Task Leaves_when_it_is_due_and_not_before()
+    {
+        await using var service = await LedgerService.Start();
+        var started = Stopwatch.GetTimestamp();
+        await InScope(service, scheduler => scheduler.SchedulePublish(Soon, new Note("scheduled", 1)));
+
+        Assert.That(await service.Effects("scheduled", 1), Has.Count.EqualTo(1));
+        Assert.That(Stopwatch.GetElapsedTime(started), Is.GreaterThan(Soon - TimeSpan.FromMilliseconds(50)));
+    }
+
+    [Test]
+    public async Task Outlives_the_process_that_scheduled_it()
+    {
+        await using var service = await LedgerService.Start();
+        await InScope(service, scheduler => scheduler.SchedulePublish(Soon, new Note("outlived", 1)));
+        await service.StopInstance(service.Instances[0]);
+        await service.StartInstance();
+
+        Assert.That(await service.Effects("outlived", 1), Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Is_not_scheduled_by_a_scope_that_does_not_save()
+    {
+        await using var service = await LedgerService.Start();
+        await InScope(service, scheduler => scheduler.SchedulePublish(TimeSpan.FromMilliseconds(500), new Note("unsaved", 1)), saves: false);
+        await InScope(service, scheduler => scheduler.SchedulePublish(Soon, new Note("saved", 1)));
+
+        await service.Effects("saved", 1);
+        Assert.That(await service.Effects("unsaved", 0), Is.Empty);
+    }
+
+    [Test]
+    public async Task Is_cancelled_before_it_is_saved_and_after()
+    {
+        await using var service = await LedgerService.Start();
+        await InScope(service, async scheduler =>
+        {
+            var early = await scheduler.SchedulePublish(Soon, new Note("cancelled", 1));
+            await scheduler.CancelScheduledPublish<Note>(early.TokenId);
+        });
+        ScheduledMessage? scheduled = null;
+        await InScope(service, async scheduler => scheduled = await scheduler.SchedulePublish(Soon, new Note("cancelled", 2)));
+        await InScope(service, scheduler => scheduler.CancelScheduledPublish<Note>(scheduled!.TokenId));
+        await InScope(service, scheduler => scheduler.SchedulePublish(Soon, new Note("marker", 1)));
+
+        await service.Effects("marker", 1);
+        Assert.That(await service.Effects("cancelled", 0), Is.Empty);
+    }
+
+    /// <remarks>The machine schedules a reminder when it begins, and takes it back when it is told in time.</remarks>
+    [Test]
+    public async Task Reminds_a_saga_unless_the_saga_takes_it_back()
+    {
+        await using var service = await LedgerService.Start(consumers: bus =>
+        {
+            bus.AddSagaStateMachine<ReminderMachine, Tally>()
+                .EntityFrameworkRepository(saga => saga.ExistingDbContext<LedgerDb>())
+                .Endpoint(endpoint => endpoint.Name = "reminder");
+            bus.AddConsumer<NoteConsumer, AnswerOnly>().Endpoint(endpoint => endpoint.Name = "note");
+        });
+        var (reminded, inTime) = (Guid.CreateVersion7(), Guid.CreateVersion7());
+        await service.Publish(new Begin(reminded), new Begin(inTime));
+        await service.Eventually(db => db.Tallies.CountAsync(), tallies => tallies == 2);
+        await service.Publish(new InTime(inTime));
+
+        await service.Eventually(db => db.Tallies.CountAsync(tally => tally.Count == 1 && tally.CorrelationId == reminded), tallies => tallies == 1);
+        await service.Quiet();
+        await using var db = service.OpenDb();
+        Assert.That((await db.Tallies.SingleAsync(tally => tally.CorrelationId == inTime)).Count, Is.Zero, "reminders of what came in time");
+    }
+
+    /// <remarks>It is stored before the delivery is acknowledged, and takes effect once, at the third try.</remarks>
+    [Test]
+    public async Task Is_how_a_delivery_is_put_off()
+    {
+        await using var service = await LedgerService.Start(consumers: bus =>
+        {
+            bus.AddConfigureEndpointsCallback((_, _, endpoint) => endpoint.UseScheduledRedelivery(retry => retry.Intervals(300, 300, 300)));
+            bus.AddConsumer<ThirdTimeConsumer>().Endpoint(endpoint => endpoint.Name = "third-time");
+        });
+        await service.Publish(new NoteAndFail("third time"));
+
+        Assert.That(await service.Effects("third time", 1), Is.EqualTo([2]), "redeliveries before it took effect");
+    }
+
+    [Test]
+    public async Task Does_not_hold_up_others_when_thousands_are_due_at_once()
+    {
+        const int Many = 2000;
+        await using var service = await LedgerService.Start();
+        await InScope(service, async scheduler =>
+        {
+            var due = DateTime.UtcNow + Soon;
+            for (var i = 0; i < Many; i++)
+                await scheduler.SchedulePublish(due, new Note("many", i));
+        });
+
+        Assert.That(await service.Effects("many", Many), Is.EquivalentTo(Enumerable.Range(0, Many)));
+    }
+
+    private static async Task InScope(LedgerService service, Func<IMessageScheduler, Task> schedule, bool saves = true)
+    {
+        await using var scope = service.Instances[0].Services.CreateAsyncScope();
+        await schedule(scope.ServiceProvider.GetRequiredService<IMessageScheduler>());
+        if (saves)
+            await scope.ServiceProvider.GetRequiredService<LedgerDb>().SaveChangesAsync();
+    }
+}
+
+public sealed record Begin(Guid Tally);
+
+public sealed record InTime(Guid Tally);
+
+public sealed record Reminder(Guid Tally);
+
+public sealed class ReminderMachine : MassTransitStateMachine<Tally>
+{
+    public ReminderMachine()
+    {
+        InstanceState(tally => tally.CurrentState);
+        Event(() => Begun, e => e.CorrelateById(context => context.Message.Tally));
+        Event(() => CameInTime, e => e.CorrelateById(context => context.Message.Tally));
+        Schedule(() => Remind, tally => tally.Token, schedule =>
+        {
+            schedule.Delay = TimeSpan.FromSeconds(2);
+            schedule.Received = e => e.CorrelateById(context => context.Message.Tally);
+        });
+
+        Initially(When(Begun)
+            .Schedule(Remind, context => new Reminder(context.Message.Tally))
+            .TransitionTo(Waiting));
+        During(Waiting,
+            When(CameInTime).Unschedule(Remind),
+            When(Remind.Received).Then(context => context.Saga.Count++));
+    }
+
+    public State Waiting { get; private set; } = null!;
+    public Event<Begin> Begun { get; private set; } = null!;
+    public Event<InTime> CameInTime { get; private set; } = null!;
+    public Schedule<Tally, Reminder> Remind { get; private set; } = null!;
+}
+
+/// <summary>Fails twice: it is put off at once, without a retry in between.</summary>
+public sealed class ThirdTimeConsumer(LedgerDb db) : IConsumer<NoteAndFail>
+{
+    public Task Consume(ConsumeContext<NoteAndFail> context)
+    {
+        var redelivered = context.GetRedeliveryCount();
+        db.Effects.Add(new Effect { Of = context.Message.Of, Value = redelivered });
+        return redelivered < 2 ? throw new InvalidOperationException("Not yet.") : Task.CompletedTask;
+    }
+}
