@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -83,6 +84,19 @@ public sealed class A_shared_transaction
             Enumerable.Range(0, Messages).Select(object (i) => new WaitForLast(i, Waits: i == Messages / 2, Last: Messages - 1)));
 
         Assert.That(await service.Effects("waited", Messages), Is.EquivalentTo(Enumerable.Range(0, Messages)));
+    }
+
+    /// <remarks>
+    /// What was begun on one DbContext stays with it. The group fails at its poisoned member, and is overdue while its members are run one by one.
+    /// </remarks>
+    [Test]
+    public async Task Keeps_its_members_when_it_is_overdue_after_it_was_taken_apart()
+    {
+        await using var service = await Backlog(bus => bus.AddConsumer<SlowTheSecondTimeConsumer>().Endpoint(endpoint => endpoint.Name = "shared"),
+            Enumerable.Range(0, Messages).Select(object (i) => new SlowTheSecondTime(i)));
+
+        Assert.That(await service.Effects("answer to slow", Messages - 1), Has.Count.EqualTo(Messages - 1));
+        Assert.That(await service.Effects("slow", 0), Is.EquivalentTo(Enumerable.Range(0, Messages - 1)));
     }
 
     /// <remarks>A handler that stays behind would be called for every delivery that comes after.</remarks>
@@ -204,6 +218,25 @@ public sealed class PickyConsumer(LedgerDb db) : IConsumer<Picky>
         await context.Publish(new Answer("picky", context.Message.Value));
         if (Refuses(context.Message.Value))
             throw new InvalidOperationException("This message is poisoned.");
+    }
+}
+
+public sealed record SlowTheSecondTime(int Value);
+
+/// <summary>Fails for the last message. The others take 100 ms when they are run again.</summary>
+public sealed class SlowTheSecondTimeConsumer(LedgerDb db) : IConsumer<SlowTheSecondTime>
+{
+    private const int Poisoned = 29;
+    private static readonly ConcurrentDictionary<Guid, bool> Seen = [];
+
+    public async Task Consume(ConsumeContext<SlowTheSecondTime> context)
+    {
+        if (context.Message.Value == Poisoned)
+            throw new InvalidOperationException("This message is poisoned.");
+        if (!Seen.TryAdd(context.MessageId!.Value, true))
+            await db.Database.ExecuteSqlRawAsync("-- Independent\nselect pg_sleep(0.1)");
+        db.Effects.Add(new Effect { Of = "slow", Value = context.Message.Value });
+        await context.Publish(new Answer("slow", context.Message.Value));
     }
 }
 

@@ -8,6 +8,7 @@ internal sealed class DeliveryGroup<TDbContext>(Delivery<TDbContext>[] deliverie
 {
     private readonly Lock _lock = new();
     private int _taken;
+    private bool _isRestarted;
 
     /// <summary>All that have not left it.</summary>
     public Delivery<TDbContext>[] Deliveries { get; private set; } = deliveries;
@@ -22,18 +23,20 @@ internal sealed class DeliveryGroup<TDbContext>(Delivery<TDbContext>[] deliverie
         }
     }
 
-    /// <summary>From the first one again.</summary>
+    /// <summary>From the first one again. Nobody leaves any longer: what was taken once has the group's DbContext.</summary>
     public void Restart()
     {
         lock (_lock)
-            _taken = 0;
+            (_taken, _isRestarted) = (0, true);
     }
 
-    /// <summary>Those that were not taken leave it.</summary>
+    /// <summary>Those that were never taken leave it.</summary>
     public Delivery<TDbContext>[] Close()
     {
         lock (_lock)
         {
+            if (_isRestarted)
+                return [];
             var left = Deliveries[_taken..];
             Deliveries = Deliveries[.._taken];
             return left;

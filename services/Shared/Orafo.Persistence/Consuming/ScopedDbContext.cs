@@ -14,10 +14,13 @@ internal sealed class ScopedDbContext<TDbContext>(IServiceProvider scope) : IAsy
     private SharedLease<TDbContext>? _lease;
 
     /// <summary>Before anybody in the scope asks for a DbContext; and again, with the same one, when the delivery is run again.</summary>
+    /// <exception cref="InvalidOperationException">It is another one: what the scope's services change would not be in the transaction.</exception>
     public void Share(SharedLease<TDbContext> lease)
     {
-        if (_lease is not null)
+        if (ReferenceEquals(_lease, lease))
             return;
+        if (IsTaken)
+            throw new InvalidOperationException("The scope has another DbContext than the transaction.");
         lease.Enter();
         (_lease, _db) = (lease, lease.Db);
     }
