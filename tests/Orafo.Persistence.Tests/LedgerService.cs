@@ -108,10 +108,11 @@ internal sealed class LedgerService : IAsyncDisposable
     }
 
     /// <summary>Every effect of a kind, once at least <paramref name="count"/> are there and nothing is on its way any longer.</summary>
-    public async Task<IReadOnlyList<int>> Effects(string of, int count)
+    public async Task<IReadOnlyList<int>> Effects(string of, int count, bool isQuiet = true)
     {
         await Eventually(db => db.Effects.CountAsync(effect => effect.Of == of), seen => seen >= count);
-        await Quiet();
+        if (isQuiet)
+            await Quiet();
         await using var db = OpenDb();
         return await db.Effects.Where(effect => effect.Of == of).OrderBy(effect => effect.Id).Select(effect => effect.Value).ToListAsync();
     }

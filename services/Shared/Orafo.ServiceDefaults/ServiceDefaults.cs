@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using MassTransit.EntityFrameworkCoreIntegration;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
@@ -11,6 +12,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using OpenTelemetry;
+using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 
@@ -56,6 +58,7 @@ public static class ServiceDefaultsExtensions
                 .AddHttpClientInstrumentation()
                 .AddNpgsql()
                 .AddSource("MassTransit"))
+            .WithMetrics(metrics => metrics.AddMeter(PersistenceMeter.Name))
             .UseOtlpExporter();
         return builder;
     }
@@ -89,11 +92,15 @@ public static class ServiceDefaultsExtensions
         app.UseStatusCodePages();
     }
 
-    /// <summary><c>/health/live</c>: the process answers. <c>/health/ready</c>: its database and broker do too.</summary>
+    /// <summary>
+    /// <c>/health/live</c>: the process answers. <c>/health/ready</c>: its database and broker do too. <c>/health/lag</c>: degraded while messages
+    /// wait too long; that is no reason to keep a service from working, so it is not part of being ready.
+    /// </summary>
     public static void MapDefaultEndpoints(this IEndpointRouteBuilder app)
     {
         app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
         app.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready") });
+        app.MapHealthChecks("/health/lag", new HealthCheckOptions { Predicate = check => check.Tags.Contains("lag") });
     }
 
     /// <summary>Runs the service; with the argument <c>migrate</c> it brings its database up to date instead, and ends.</summary>

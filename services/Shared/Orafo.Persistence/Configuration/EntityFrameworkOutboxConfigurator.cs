@@ -21,6 +21,7 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceColl
     public TimeSpan DuplicateDetectionWindow { set => _options.DuplicateDetectionWindow = value; }
     public TimeSpan QueryDelay { set => _options.QueryDelay = value; }
     public int QueryMessageLimit { set => _options.QueryMessageLimit = value; }
+    public TimeSpan LagLimit { set => _options.LagLimit = value; }
     public TimeSpan QueryTimeout { set => _options.QueryTimeout = value; }
     public int MessageDeliveryLimit { set => _options.MessageDeliveryLimit = value; }
     public TimeSpan MessageDeliveryTimeout { set => _options.MessageDeliveryTimeout = value; }
@@ -40,6 +41,10 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceColl
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(_options);
         services.AddSingleton<OutboxSignal<TDbContext>>();
+        services.AddSingleton<OutboxInstruments<TDbContext>>();
+        services.AddSingleton<OutboxWatch<TDbContext>>();
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<OutboxWatch<TDbContext>>());
+        services.AddHealthChecks().AddCheck<OutboxWatch<TDbContext>>($"outbox-{typeof(TDbContext).Name}", tags: ["lag"]);
         services.AddSingleton<OutboxSignalInterceptor<TDbContext>>();
         services.ConfigureDbContext<TDbContext>((provider, options) =>
             options.AddInterceptors(provider.GetRequiredService<OutboxSignalInterceptor<TDbContext>>(), provider.GetRequiredService<QueryGuard>()));

@@ -17,6 +17,9 @@ public interface IEntityFrameworkOutboxConfigurator
     /// <summary>How many transactions a relay claims at once. 100.</summary>
     int QueryMessageLimit { set; }
 
+    /// <summary>How old the oldest message that waits may be before the health check <c>outbox</c> is degraded: a minute, unless said otherwise.</summary>
+    TimeSpan LagLimit { set; }
+
     /// <summary>How long a query of the relay may take. 30 seconds.</summary>
     TimeSpan QueryTimeout { set; }
 

@@ -20,9 +20,10 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// </param>
 /// <param name="options">Isolation.</param>
 /// <param name="signal">Raised after a commit with messages in it.</param>
+/// <param name="instruments">Count it.</param>
 internal sealed class UnitOfWork<TDbContext>(
     TDbContext db, SharedLease<TDbContext>? lease, DeliveryGroup<TDbContext> group, bool isCareful, EntityFrameworkOutboxOptions<TDbContext> options,
-    OutboxSignal<TDbContext> signal)
+    OutboxSignal<TDbContext> signal, OutboxInstruments<TDbContext> instruments)
     where TDbContext : DbContext
 {
     private readonly List<OutboxMessage> _published = [];
@@ -85,7 +86,9 @@ internal sealed class UnitOfWork<TDbContext>(
             Parameters = { new() { Value = delivery.MessageId }, new() { Value = delivery.Consumer.Id } },
         };
         var isDuplicate = await enter.ExecuteNonQueryAsync(cancellationToken) == 0;
-        if (!isDuplicate)
+        if (isDuplicate)
+            instruments.Dropped();
+        else
             await Prefetch(cancellationToken);
         await Handle(delivery, isDuplicate);
     }
@@ -155,6 +158,8 @@ internal sealed class UnitOfWork<TDbContext>(
             batch.BatchCommands.Add(OutboxWriter.Insert(_published));
         batch.BatchCommands.Add(new(isRehearsal ? "rollback" : "commit"));
         await batch.ExecuteNonQueryAsync(cancellationToken);
+        if (!isRehearsal)
+            instruments.Committed(_handled.Count);
         if (_published.Count > 0 && !isRehearsal)
             signal.Raise();
     }

@@ -17,8 +17,8 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// A message that the broker refuses puts off its own transaction only. A broker or database that is away puts off the relay.
 /// </remarks>
 internal sealed class OutboxRelay<TDbContext>(
-    IBusControl bus, IServiceScopeFactory scopes, OutboxSignal<TDbContext> signal, EntityFrameworkOutboxOptions<TDbContext> options,
-    TimeProvider time, ILogger<OutboxRelay<TDbContext>> logger)
+    IBusControl bus, IServiceScopeFactory scopes, OutboxSignal<TDbContext> signal, OutboxInstruments<TDbContext> instruments,
+    EntityFrameworkOutboxOptions<TDbContext> options, TimeProvider time, ILogger<OutboxRelay<TDbContext>> logger)
     : BackgroundService
     where TDbContext : DbContext
 {
@@ -94,7 +94,9 @@ internal sealed class OutboxRelay<TDbContext>(
         {
             foreach (var message in messages)
             {
+                var started = time.GetTimestamp();
                 await Send(message, cancellationToken);
+                instruments.Published(time.GetElapsedTime(started));
                 confirmed.Add(message.SequenceNumber);
             }
 
@@ -102,7 +104,10 @@ internal sealed class OutboxRelay<TDbContext>(
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
-            return new Outcome(messages[0].OutboxId, confirmed, IsUnfinished: confirmed.Count > 0, e);
+            var outcome = new Outcome(messages[0].OutboxId, confirmed, IsUnfinished: confirmed.Count > 0, e);
+            if (outcome.IsRefused)
+                instruments.Refused();
+            return outcome;
         }
     }
 

@@ -60,6 +60,15 @@ internal static class OutboxStatements
     /// <summary>Deletes what the broker confirmed.</summary>
     public const string Delete = "delete from outbox_message where sequence_number = any ($1)";
 
+    /// <summary>How many messages wait that are not scheduled for later, for how many seconds the oldest of them, and how many rows the inbox has.</summary>
+    public const string Watch =
+        """
+        select count(*), coalesce(extract(epoch from now() - min(sent_time))::float8, 0),
+            (select greatest(reltuples, 0)::bigint from pg_class where oid = 'inbox_state'::regclass)
+        from outbox_message
+        where due <= now() or attempts > 0
+        """;
+
     /// <summary>Makes the earliest message that is left of each transaction in $1 its first one.</summary>
     public const string Promote =
         """
