@@ -39,7 +39,7 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
             if (unit.Lease is { } lease)
                 scope.Share(lease);
             var outbox = new DbContextOutboxConsumeContext<TDbContext, T>(context, consumeOptions, provider, unit, time, isDuplicate);
-            handled.Equip?.Invoke(outbox);
+            unit.Equip(handled, outbox);
             return next.Send(outbox);
         }
     }

@@ -23,9 +23,6 @@ internal sealed class Delivery<TDbContext>(
     /// <summary>Loads what its consumer needs; null if nothing does.</summary>
     public Prefetcher<TDbContext>? Prefetcher { get; init; }
 
-    /// <summary>Hands to the consumer what was loaded for it.</summary>
-    public Action<PipeContext>? Equip { get; set; }
-
     /// <summary>The message's, if it has one: what its saga is most likely found by.</summary>
     public Guid? CorrelationId { get; init; }
 

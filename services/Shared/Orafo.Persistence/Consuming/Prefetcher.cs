@@ -2,10 +2,10 @@ using Microsoft.EntityFrameworkCore;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
-/// <summary>Loads what several deliveries need.</summary>
+/// <summary>Loads what several deliveries need; returns what hands it to each of them.</summary>
 internal abstract class Prefetcher<TDbContext> where TDbContext : DbContext
 {
-    public abstract Task Load(TDbContext db, IReadOnlyList<Delivery<TDbContext>> deliveries, CancellationToken cancellationToken);
+    public abstract Task<Action<PipeContext>> Load(TDbContext db, IReadOnlyList<Delivery<TDbContext>> deliveries, CancellationToken cancellationToken);
 }
 
 /// <summary>By the type of their message.</summary>
@@ -18,10 +18,10 @@ internal sealed class Prefetcher<TDbContext, TMessage, TLoaded>(IPrefetch<TDbCon
     where TMessage : class
     where TLoaded : class
 {
-    public override async Task Load(TDbContext db, IReadOnlyList<Delivery<TDbContext>> deliveries, CancellationToken cancellationToken)
+    public override async Task<Action<PipeContext>> Load(
+        TDbContext db, IReadOnlyList<Delivery<TDbContext>> deliveries, CancellationToken cancellationToken)
     {
         var loaded = await prefetch.Load(db, [.. deliveries.Select(delivery => (TMessage)delivery.Message)], cancellationToken);
-        foreach (var delivery in deliveries)
-            delivery.Equip = context => context.AddOrUpdatePayload(() => loaded, _ => loaded);
+        return context => context.AddOrUpdatePayload(() => loaded, _ => loaded);
     }
 }

@@ -29,6 +29,7 @@ internal sealed class UnitOfWork<TDbContext>(
     private readonly List<OutboxMessage> _published = [];
     private readonly List<Guid> _cancelled = [];
     private readonly List<Delivery<TDbContext>> _handled = [];
+    private readonly Dictionary<Prefetcher<TDbContext>, Action<PipeContext>> _loaded = [];
     private readonly SharedWork _work = SharedWork.Of(db);
     private IDbContextTransaction _transaction = null!;
 
@@ -58,6 +59,13 @@ internal sealed class UnitOfWork<TDbContext>(
             db.ChangeTracker.Clear();
             db.Database.AutoSavepointsEnabled = true;
         }
+    }
+
+    /// <summary>Hands to a consumer what was loaded for it in this transaction.</summary>
+    public void Equip(Delivery<TDbContext> delivery, PipeContext context)
+    {
+        if (delivery.Prefetcher is { } prefetcher && _loaded.TryGetValue(prefetcher, out var hand))
+            hand(context);
     }
 
     /// <summary>A consumer is done.</summary>
@@ -128,7 +136,7 @@ internal sealed class UnitOfWork<TDbContext>(
     private async Task Prefetch(CancellationToken cancellationToken)
     {
         foreach (var deliveries in group.Deliveries.Where(delivery => delivery.Prefetcher is not null).GroupBy(delivery => delivery.Prefetcher!))
-            await deliveries.Key.Load(db, [.. deliveries], cancellationToken);
+            _loaded[deliveries.Key] = await deliveries.Key.Load(db, [.. deliveries], cancellationToken);
     }
 
     private async Task Handle(Delivery<TDbContext> delivery, bool isDuplicate)
