@@ -120,6 +120,22 @@ public sealed class An_outbox
         Assert.That(await service.Effects("orphaned", 1), Has.Count.EqualTo(1));
     }
 
+    [Test]
+    public async Task Gives_back_what_it_cannot_send_itself()
+    {
+        await using var service = await LedgerService.Start();
+        var sender = await service.StartInstance(_ => { });
+        // It still stores with a lease and means to send, but its connection to the broker is gone for good.
+        await sender.Services.GetRequiredService<IBusControl>().StopAsync();
+        await using (var scope = sender.Services.CreateAsyncScope())
+        {
+            await scope.ServiceProvider.GetRequiredService<IPublishEndpoint>().Publish(new Note("cut off", 1));
+            await scope.ServiceProvider.GetRequiredService<LedgerDb>().SaveChangesAsync();
+        }
+
+        Assert.That(await service.Effects("cut off", 1), Has.Count.EqualTo(1));
+    }
+
     public sealed class RecallConsumer(LedgerDb db) : IConsumer<RecallHandOver>
     {
         public Task Consume(ConsumeContext<RecallHandOver> context)

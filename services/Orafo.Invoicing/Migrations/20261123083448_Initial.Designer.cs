@@ -149,15 +149,12 @@ namespace Orafo.Invoicing.Migrations
                         .HasColumnType("text")
                         .HasColumnName("source_address");
 
-                    b.HasKey("SequenceNumber")
+                    b.HasKey("OutboxId", "SequenceNumber")
                         .HasName("pk_outbox_message");
 
                     b.HasIndex("Due")
                         .HasDatabaseName("ix_outbox_message_due")
                         .HasFilter("is_first");
-
-                    b.HasIndex("OutboxId", "SequenceNumber")
-                        .HasDatabaseName("ix_outbox_message_outbox");
 
                     b.ToTable("outbox_message", (string)null);
                 });

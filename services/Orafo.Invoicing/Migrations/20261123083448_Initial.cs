@@ -93,7 +93,7 @@ namespace Orafo.Invoicing.Migrations
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("pk_outbox_message", x => x.sequence_number);
+                    table.PrimaryKey("pk_outbox_message", x => new { x.outbox_id, x.sequence_number });
                 });
 
             migrationBuilder.CreateTable(
@@ -146,11 +146,6 @@ namespace Orafo.Invoicing.Migrations
                 table: "outbox_message",
                 column: "due",
                 filter: "is_first");
-
-            migrationBuilder.CreateIndex(
-                name: "ix_outbox_message_outbox",
-                table: "outbox_message",
-                columns: new[] { "outbox_id", "sequence_number" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_print_jobs_next_attempt_at",

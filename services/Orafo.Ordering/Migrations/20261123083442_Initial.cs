@@ -110,7 +110,7 @@ namespace Orafo.Ordering.Migrations
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("pk_outbox_message", x => x.sequence_number);
+                    table.PrimaryKey("pk_outbox_message", x => new { x.outbox_id, x.sequence_number });
                 });
 
             migrationBuilder.CreateIndex(
@@ -129,11 +129,6 @@ namespace Orafo.Ordering.Migrations
                 table: "outbox_message",
                 column: "due",
                 filter: "is_first");
-
-            migrationBuilder.CreateIndex(
-                name: "ix_outbox_message_outbox",
-                table: "outbox_message",
-                columns: new[] { "outbox_id", "sequence_number" });
         }
 
         /// <inheritdoc />

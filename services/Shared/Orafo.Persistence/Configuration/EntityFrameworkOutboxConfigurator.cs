@@ -15,7 +15,6 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceColl
 {
     private readonly EntityFrameworkOutboxOptions<TDbContext> _options = new();
     private bool _cleansInbox = true;
-    private bool _delivers = true;
 
     public IsolationLevel IsolationLevel { set => _options.IsolationLevel = value; }
     public TimeSpan DuplicateDetectionWindow { set => _options.DuplicateDetectionWindow = value; }
@@ -28,7 +27,7 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceColl
 
     public void DisableInboxCleanupService() => _cleansInbox = false;
 
-    public void DisableDeliveryService() => _delivers = false;
+    public void DisableDeliveryService() => _options.Delivers = false;
 
     public void UseBusOutbox(Action<IEntityFrameworkBusOutboxConfigurator>? configure = null)
     {
@@ -54,8 +53,14 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceColl
         services.RemoveAll<TDbContext>();
         services.AddScoped(scope => scope.GetRequiredService<ScopedDbContext<TDbContext>>().Get());
         services.AddScoped<IOutboxContextFactory<TDbContext>, DbContextOutboxContextFactory<TDbContext>>();
-        if (_delivers)
+        services.AddSingleton<OutboxSender<TDbContext>>();
+        services.AddSingleton<OutboxHandoff<TDbContext>>();
+        if (_options.Delivers)
+        {
+            services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<OutboxHandoff<TDbContext>>());
             services.AddSingleton<IHostedService, OutboxRelay<TDbContext>>();
+        }
+
         if (_cleansInbox)
             services.AddSingleton<IHostedService, InboxCleanup<TDbContext>>();
     }

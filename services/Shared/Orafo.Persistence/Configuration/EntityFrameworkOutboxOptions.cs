@@ -6,6 +6,9 @@ namespace MassTransit.Configuration;
 /// <summary>How the inbox and the outbox of one DbContext behave.</summary>
 internal sealed class EntityFrameworkOutboxOptions<TDbContext> where TDbContext : DbContext
 {
+    /// <summary>Whether this process sends what it stores.</summary>
+    public bool Delivers { get; set; } = true;
+
     public IsolationLevel IsolationLevel { get; set; } = IsolationLevel.ReadCommitted;
     public TimeSpan QueryDelay { get; set; } = TimeSpan.FromSeconds(1);
     public int QueryMessageLimit { get; set; } = 100;

@@ -12,7 +12,7 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// </remarks>
 internal sealed class DeliveryGroups<TDbContext>(
     IServiceScopeFactory scopes, EntityFrameworkOutboxOptions<TDbContext> options, OutboxSignal<TDbContext> signal,
-    OutboxInstruments<TDbContext> instruments, TimeProvider time)
+    OutboxHandoff<TDbContext> handoff, OutboxInstruments<TDbContext> instruments, TimeProvider time)
     where TDbContext : DbContext
 {
     /// <summary>After it a group is closed and the endpoint's next one starts, whatever the one before it waits for.</summary>
@@ -49,7 +49,7 @@ internal sealed class DeliveryGroups<TDbContext>(
     public Task RunAlone(TDbContext db, Delivery<TDbContext> delivery) => Run(db, null, new([delivery]), isCareful: true, delivery.CancellationToken);
 
     private Task Run(TDbContext db, SharedLease<TDbContext>? lease, DeliveryGroup<TDbContext> group, bool isCareful, CancellationToken cancellationToken) =>
-        new UnitOfWork<TDbContext>(db, lease, group, isCareful, options, signal, instruments).Run(cancellationToken);
+        new UnitOfWork<TDbContext>(db, lease, group, isCareful, options, signal, handoff, instruments).Run(cancellationToken);
 
     private async Task RunGroup(DeliveryGroup<TDbContext> group)
     {

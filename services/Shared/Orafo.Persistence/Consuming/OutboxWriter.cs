@@ -35,7 +35,7 @@ internal sealed class OutboxWriter(TimeProvider time)
         foreach (var message in messages)
         {
             // What is scheduled leaves by itself.
-            if (message.OutboxId != Guid.Empty)
+            if (message.IsScheduled)
                 continue;
             (message.OutboxId, message.IsFirst) = (outboxId, isFirst);
             isFirst = false;
@@ -74,18 +74,20 @@ internal sealed class OutboxWriter(TimeProvider time)
         db.Database.ExecuteSqlRawAsync(OutboxStatements.Cancel.Replace("$1", "{0}", StringComparison.Ordinal), [new[] { token }], cancellationToken);
 
     /// <summary>Writes messages in the order in which they are given, in one statement.</summary>
-    public static NpgsqlBatchCommand Insert(IReadOnlyList<OutboxMessage> messages)
+    /// <param name="messages">The messages.</param>
+    /// <param name="lease">How long no relay takes them.</param>
+    public static NpgsqlBatchCommand Insert(IReadOnlyList<OutboxMessage> messages, TimeSpan lease)
     {
         NpgsqlParameter Column<T>(Func<OutboxMessage, T> value) => new NpgsqlParameter<T[]> { TypedValue = [.. messages.Select(value)] };
         return new NpgsqlBatchCommand(OutboxStatements.Insert)
         {
             Parameters =
             {
-                Column(x => x.OutboxId), Column(x => x.IsFirst), Column(x => x.Due == default ? (DateTime?)null : x.Due), Column(x => x.MessageId), Column(x => x.ConversationId),
+                Column(x => x.OutboxId), Column(x => x.IsFirst), Column(x => x.IsScheduled ? x.Due : (DateTime?)null), Column(x => x.MessageId), Column(x => x.ConversationId),
                 Column(x => x.CorrelationId), Column(x => x.InitiatorId), Column(x => x.RequestId), Column(x => x.SourceAddress),
                 Column(x => x.DestinationAddress), Column(x => x.ResponseAddress), Column(x => x.FaultAddress), Column(x => x.SentTime),
                 Column(x => x.ExpirationTime), Column(x => x.Headers), Column(x => x.Properties), Column(x => x.ContentType),
-                Column(x => x.MessageType), Column(x => x.Body),
+                Column(x => x.MessageType), Column(x => x.Body), new NpgsqlParameter<TimeSpan> { TypedValue = lease },
             },
         };
     }
@@ -100,6 +102,7 @@ internal sealed class OutboxWriter(TimeProvider time)
         {
             OutboxId = delay is null ? Guid.Empty : context.ScheduledMessageId ?? Guid.CreateVersion7(),
             IsFirst = delay is not null,
+            IsScheduled = delay is not null,
             Due = delay is null ? default : time.GetUtcNow().UtcDateTime + delay.Value,
             MessageId = context.MessageId ?? throw new MessageException(typeof(T), "A message without an id cannot be sent reliably."),
             ConversationId = context.ConversationId,

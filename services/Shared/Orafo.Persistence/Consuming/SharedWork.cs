@@ -28,6 +28,16 @@ internal sealed class SharedWork
     /// <summary>Whether queries pass that cannot be wrong.</summary>
     public bool IsOpen { get; set; }
 
+    /// <summary>A SaveChanges stores messages that the relay has to claim, once they are committed.</summary>
+    public bool HasMessagesForRelay { private get; set; }
+
+    public bool TakeHasMessagesForRelay()
+    {
+        var has = HasMessagesForRelay;
+        HasMessagesForRelay = false;
+        return has;
+    }
+
     public static SharedWork Of(DbContext db) => Works.GetOrCreateValue(db);
 
     public static bool TryGet(DbContext db, [NotNullWhen(true)] out SharedWork? work) => Works.TryGetValue(db, out work);

@@ -20,10 +20,11 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// </param>
 /// <param name="options">Isolation.</param>
 /// <param name="signal">Raised after a commit with messages in it.</param>
+/// <param name="handoff">Sends them, if it can.</param>
 /// <param name="instruments">Count it.</param>
 internal sealed class UnitOfWork<TDbContext>(
     TDbContext db, SharedLease<TDbContext>? lease, DeliveryGroup<TDbContext> group, bool isCareful, EntityFrameworkOutboxOptions<TDbContext> options,
-    OutboxSignal<TDbContext> signal, OutboxInstruments<TDbContext> instruments)
+    OutboxSignal<TDbContext> signal, OutboxHandoff<TDbContext> handoff, OutboxInstruments<TDbContext> instruments)
     where TDbContext : DbContext
 {
     private readonly List<OutboxMessage> _published = [];
@@ -155,7 +156,32 @@ internal sealed class UnitOfWork<TDbContext>(
         db.Database.AutoSavepointsEnabled = false;
         await db.SaveChangesAsync(cancellationToken);
 
-        var isRehearsal = _handled.Exists(delivery => delivery.IsRehearsal);
+        if (_handled.Exists(delivery => delivery.IsRehearsal))
+        {
+            await Finish(inbox, null, [], "rollback", cancellationToken);
+            return;
+        }
+
+        var sendLease = _published.Count == 0 ? null : handoff.TryLease(_published);
+        var confirmed = handoff.TakeConfirmed();
+        try
+        {
+            await Finish(inbox, sendLease, confirmed, "commit", cancellationToken);
+        }
+        catch
+        {
+            handoff.PutBack(confirmed);
+            throw;
+        }
+
+        instruments.Committed(_handled.Count);
+        if (sendLease is not null)
+            handoff.Take(_published, sendLease);
+        signal.Raise(hasMessagesForRelay: _published.Count > 0 && sendLease is null);
+    }
+
+    private async Task Finish(NpgsqlBatchCommand? inbox, SendLease? sendLease, List<Sent> confirmed, string end, CancellationToken cancellationToken)
+    {
         var transaction = (NpgsqlTransaction)_transaction.GetDbTransaction();
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction);
         if (inbox is not null)
@@ -163,13 +189,11 @@ internal sealed class UnitOfWork<TDbContext>(
         if (_cancelled.Count > 0)
             batch.BatchCommands.Add(OutboxWriter.Delete(_cancelled));
         if (_published.Count > 0)
-            batch.BatchCommands.Add(OutboxWriter.Insert(_published));
-        batch.BatchCommands.Add(new(isRehearsal ? "rollback" : "commit"));
+            batch.BatchCommands.Add(OutboxWriter.Insert(_published, sendLease?.Duration ?? TimeSpan.Zero));
+        if (confirmed.Count > 0)
+            batch.BatchCommands.Add(OutboxHandoff<TDbContext>.Delete(confirmed));
+        batch.BatchCommands.Add(new(end));
         await batch.ExecuteNonQueryAsync(cancellationToken);
-        if (!isRehearsal)
-            instruments.Committed(_handled.Count);
-        if (_published.Count > 0 && !isRehearsal)
-            signal.Raise();
     }
 
     private NpgsqlBatchCommand EnterInbox() => new(InboxStatements.Enter)

@@ -13,8 +13,11 @@ public class OutboxMessage
     /// <summary>Set on the first message still here of its transaction. Who locks it owns the whole transaction.</summary>
     public bool IsFirst { get; set; }
 
-    /// <summary>UTC, by the database's clock: not sent before. Counts on the first message of a transaction.</summary>
+    /// <summary>UTC, by the database's clock: no relay takes it before. Until then it is scheduled, put off, or being sent by its writer.</summary>
     public DateTime Due { get; set; }
+
+    /// <summary>Whether somebody asked for it to be sent at <see cref="Due"/>.</summary>
+    internal bool IsScheduled { get; init; }
 
     /// <summary>How often the broker refused or returned it.</summary>
     public int Attempts { get; set; }

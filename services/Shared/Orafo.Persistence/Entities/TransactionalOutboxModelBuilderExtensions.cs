@@ -25,7 +25,7 @@ public static class TransactionalOutboxModelBuilderExtensions
     {
         var outbox = modelBuilder.Entity<OutboxMessage>();
         outbox.ToTable("outbox_message");
-        outbox.HasKey(x => x.SequenceNumber).HasName("pk_outbox_message");
+        outbox.HasKey(x => new { x.OutboxId, x.SequenceNumber }).HasName("pk_outbox_message");
         outbox.Property(x => x.SequenceNumber).HasColumnName("sequence_number").UseIdentityAlwaysColumn();
         outbox.Property(x => x.OutboxId).HasColumnName("outbox_id");
         outbox.Property(x => x.IsFirst).HasColumnName("is_first");
@@ -49,7 +49,7 @@ public static class TransactionalOutboxModelBuilderExtensions
         outbox.Property(x => x.MessageType).HasColumnName("message_type");
         outbox.Property(x => x.Body).HasColumnName("body");
         outbox.HasIndex(x => x.Due).HasFilter("is_first").HasDatabaseName("ix_outbox_message_due");
-        outbox.HasIndex(x => new { x.OutboxId, x.SequenceNumber }).HasDatabaseName("ix_outbox_message_outbox");
+        outbox.Ignore(x => x.IsScheduled);
         callback?.Invoke(outbox);
     }
 

@@ -47,7 +47,7 @@ internal sealed class OutboxInstruments<TDbContext> : IDisposable where TDbConte
         _confirmed.Record(confirmedAfter.TotalSeconds);
     }
 
-    public void Refused() => _refused.Add(1);
+    public void Refused(int messages) => _refused.Add(messages);
 
     public void Dropped() => _duplicates.Add(1);
 

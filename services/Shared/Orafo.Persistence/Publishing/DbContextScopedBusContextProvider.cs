@@ -10,7 +10,7 @@ internal sealed class DbContextScopedBusContextProvider<TBus, TDbContext> : ISco
     where TDbContext : DbContext
 {
     public DbContextScopedBusContextProvider(
-        TBus bus, TDbContext db, TimeProvider time, Bind<TBus, IClientFactory> clientFactory,
+        TBus bus, TDbContext db, OutboxHandoff<TDbContext> handoff, TimeProvider time, Bind<TBus, IClientFactory> clientFactory,
         Bind<TBus, IScopedConsumeContextProvider> busConsumeContext, IScopedConsumeContextProvider consumeContext, IServiceProvider provider)
     {
         if (busConsumeContext.Value.HasContext)
@@ -18,7 +18,7 @@ internal sealed class DbContextScopedBusContextProvider<TBus, TDbContext> : ISco
         else if (consumeContext.HasContext)
             Context = new ConsumeContextScopedBusContext<TBus>(bus, consumeContext.GetContext(), clientFactory.Value, provider);
         else
-            Context = new DbContextScopedBusContext<TBus, TDbContext>(bus, db, time, clientFactory.Value, provider);
+            Context = new DbContextScopedBusContext<TBus, TDbContext>(bus, db, handoff, time, clientFactory.Value, provider);
     }
 
     public ScopedBusContext Context { get; }

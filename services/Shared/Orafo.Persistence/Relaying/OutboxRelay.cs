@@ -1,8 +1,4 @@
-using System.Diagnostics;
 using MassTransit.Configuration;
-using MassTransit.Logging;
-using MassTransit.Middleware;
-using MassTransit.Serialization;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -11,14 +7,15 @@ using Npgsql;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
-/// <summary>Carries committed messages to the broker: claim whole transactions, send, await the confirms, delete, commit.</summary>
+/// <summary>Carries committed messages from the table to the broker: claim whole transactions, send, await the confirms, delete, commit.</summary>
 /// <remarks>
+/// It takes what <see cref="OutboxHandoff{TDbContext}"/> did not: of other processes, put off, scheduled, or stored while nothing went through.
 /// If it dies at any line, the claim is rolled back and the messages are sent again: the receiver's inbox drops the second ones.
 /// A message that the broker refuses puts off its own transaction only. A broker or database that is away puts off the relay.
 /// </remarks>
 internal sealed class OutboxRelay<TDbContext>(
-    IBusControl bus, IServiceScopeFactory scopes, OutboxSignal<TDbContext> signal, OutboxInstruments<TDbContext> instruments,
-    EntityFrameworkOutboxOptions<TDbContext> options, TimeProvider time, ILogger<OutboxRelay<TDbContext>> logger)
+    OutboxSender<TDbContext> sender, OutboxHandoff<TDbContext> handoff, IServiceScopeFactory scopes, OutboxSignal<TDbContext> signal,
+    OutboxInstruments<TDbContext> instruments, EntityFrameworkOutboxOptions<TDbContext> options, TimeProvider time, ILogger<OutboxRelay<TDbContext>> logger)
     : BackgroundService
     where TDbContext : DbContext
 {
@@ -62,14 +59,15 @@ internal sealed class OutboxRelay<TDbContext>(
         if (claimed.Count == 0)
             return false;
 
-        var outcomes = await Task.WhenAll(claimed.GroupBy(message => message.OutboxId).Select(messages => SendInOrder([.. messages], cancellationToken)));
+        var outcomes = await Task.WhenAll(claimed.GroupBy(message => message.OutboxId).Select(messages => sender.SendInOrder([.. messages], cancellationToken)));
 
         // The confirms are in: what comes now must not be given up because the process is asked to stop.
         await Finish(connection, transaction, outcomes, CancellationToken.None);
 
-        if (Array.Find(outcomes, outcome => outcome.Failure is not null && !outcome.IsRefused)?.Failure is { } failure)
+        if (Array.Find(outcomes, outcome => outcome.IsOutage)?.Failure is { } failure)
             throw new ConnectionException("The broker did not confirm.", failure);
-        return outcomes.Length == options.QueryMessageLimit || Array.Exists(outcomes, outcome => outcome.IsUnfinished);
+        handoff.Open();
+        return outcomes.Length == options.QueryMessageLimit || Array.Exists(outcomes, IsUnfinished);
     }
 
     private async Task<List<StoredMessage>> Claim(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken)
@@ -86,59 +84,26 @@ internal sealed class OutboxRelay<TDbContext>(
         return messages;
     }
 
-    /// <summary>Sends the messages of one transaction, each after the confirm of the one before; stops at the first that fails.</summary>
-    private async Task<Outcome> SendInOrder(StoredMessage[] messages, CancellationToken cancellationToken)
-    {
-        var confirmed = new List<long>(messages.Length);
-        try
-        {
-            foreach (var message in messages)
-            {
-                var started = time.GetTimestamp();
-                await Send(message, cancellationToken);
-                instruments.Published(time.GetElapsedTime(started));
-                confirmed.Add(message.SequenceNumber);
-            }
+    /// <summary>Whether the transaction may have messages left that come after confirmed ones.</summary>
+    private bool IsUnfinished(SendOutcome outcome) => outcome.Failure is null ? outcome.Messages.Count == options.MessageDeliveryLimit : outcome.Confirmed > 0;
 
-            return new Outcome(messages[0].OutboxId, confirmed, IsUnfinished: messages.Length == options.MessageDeliveryLimit);
-        }
-        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
-        {
-            var outcome = new Outcome(messages[0].OutboxId, confirmed, IsUnfinished: confirmed.Count > 0, e);
-            if (outcome.IsRefused)
-                instruments.Refused();
-            return outcome;
-        }
-    }
-
-    private async Task Send(StoredMessage message, CancellationToken cancellationToken)
-    {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(options.MessageDeliveryTimeout);
-        var activity = LogContext.Current?.StartOutboxDeliverActivity(message);
-        try
-        {
-            var endpoint = await bus.GetSendEndpoint(message.DestinationAddress).WaitAsync(timeout.Token);
-            await endpoint.Send(new SerializedMessageBody(), new OutboxMessageSendPipe(message, message.DestinationAddress), timeout.Token);
-        }
-        finally
-        {
-            activity?.Stop();
-        }
-    }
-
-    private static async Task Finish(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, Outcome[] outcomes, CancellationToken cancellationToken)
+    private async Task Finish(NpgsqlConnection connection, NpgsqlTransaction transaction, SendOutcome[] outcomes, CancellationToken cancellationToken)
     {
         await using var finish = new NpgsqlBatch(connection, transaction);
+        var confirmed = outcomes.SelectMany(outcome => outcome.Messages.Take(outcome.Confirmed)).ToArray();
         finish.BatchCommands.Add(new(OutboxStatements.Delete)
         {
-            Parameters = { new() { Value = outcomes.SelectMany(outcome => outcome.Confirmed).ToArray() } },
+            Parameters =
+            {
+                new() { Value = confirmed.Select(message => message.OutboxId).ToArray() },
+                new() { Value = confirmed.Select(message => message.SequenceNumber).ToArray() },
+            },
         });
-        if (outcomes.Where(outcome => outcome.IsUnfinished).Select(outcome => outcome.OutboxId).ToArray() is { Length: > 0 } unfinished)
+        if (outcomes.Where(IsUnfinished).Select(outcome => outcome.OutboxId).ToArray() is { Length: > 0 } unfinished)
             finish.BatchCommands.Add(new(OutboxStatements.Promote) { Parameters = { new() { Value = unfinished } } });
         if (outcomes.Where(outcome => outcome.IsRefused).ToArray() is { Length: > 0 } refused)
         {
+            instruments.Refused(refused.Length);
             finish.BatchCommands.Add(new(OutboxStatements.PutOff)
             {
                 Parameters =
@@ -151,12 +116,5 @@ internal sealed class OutboxRelay<TDbContext>(
 
         finish.BatchCommands.Add(new("commit"));
         await finish.ExecuteNonQueryAsync(cancellationToken);
-    }
-
-    private sealed record Outcome(Guid OutboxId, List<long> Confirmed, bool IsUnfinished, Exception? Failure = null)
-    {
-        /// <summary>The broker (or the serializer) said no to this very message: returned as unroutable, not to be read …</summary>
-        /// <remarks>Connection faults and time-outs say nothing about the message, so they do not count as its attempts.</remarks>
-        public bool IsRefused => Failure is MassTransitException and not ConnectionException;
     }
 }

@@ -21,9 +21,10 @@ public sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : Db
         return new Subscription(this, wake);
     }
 
-    internal void Raise()
+    /// <param name="hasMessagesForRelay">Whether the relay has something to claim.</param>
+    internal void Raise(bool hasMessagesForRelay = true)
     {
-        if (Interlocked.Exchange(ref _raised, 1) == 0)
+        if (hasMessagesForRelay && Interlocked.Exchange(ref _raised, 1) == 0)
             _semaphore.Release();
         foreach (var wake in Volatile.Read(ref _listeners))
             wake();
@@ -53,12 +54,12 @@ public sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : Db
 internal sealed class OutboxSignalInterceptor<TDbContext>(OutboxSignal<TDbContext> signal) : DbTransactionInterceptor, ISaveChangesInterceptor
     where TDbContext : DbContext
 {
-    public override void TransactionCommitted(DbTransaction transaction, TransactionEndEventData eventData) => signal.Raise();
+    public override void TransactionCommitted(DbTransaction transaction, TransactionEndEventData eventData) => Raise(eventData.Context);
 
     public override Task TransactionCommittedAsync(
         DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
     {
-        signal.Raise();
+        Raise(eventData.Context);
         return Task.CompletedTask;
     }
 
@@ -66,10 +67,12 @@ internal sealed class OutboxSignalInterceptor<TDbContext>(OutboxSignal<TDbContex
     public int SavedChanges(SaveChangesCompletedEventData eventData, int result)
     {
         if (eventData.Context?.Database.CurrentTransaction is null)
-            signal.Raise();
+            Raise(eventData.Context);
         return result;
     }
 
     public ValueTask<int> SavedChangesAsync(SaveChangesCompletedEventData eventData, int result, CancellationToken cancellationToken = default) =>
         new(SavedChanges(eventData, result));
+
+    private void Raise(DbContext? db) => signal.Raise(db is not null && SharedWork.TryGet(db, out var work) && work.TakeHasMessagesForRelay());
 }

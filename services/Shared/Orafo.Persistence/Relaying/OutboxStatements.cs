@@ -3,14 +3,15 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// <summary>The relay's SQL. $1 … are parameters.</summary>
 internal static class OutboxStatements
 {
-    /// <summary>Writes messages in their order; each parameter is a column of all of them.</summary>
+    /// <summary>Writes messages in their order, left to their writer for $20; each other parameter is a column of all of them.</summary>
+    /// <remarks>The messages of a transaction are due at the very same time: a claim never sees some of them only.</remarks>
     public const string Insert =
         """
         insert into outbox_message (
             outbox_id, is_first, due, attempts, message_id, conversation_id, correlation_id, initiator_id, request_id, source_address,
             destination_address, response_address, fault_address, sent_time, expiration_time, headers, properties, content_type,
             message_type, body)
-        select m.outbox_id, m.is_first, coalesce(m.due, now()), 0, m.message_id, m.conversation_id, m.correlation_id, m.initiator_id, m.request_id, m.source_address,
+        select m.outbox_id, m.is_first, coalesce(m.due, statement_timestamp() + $20), 0, m.message_id, m.conversation_id, m.correlation_id, m.initiator_id, m.request_id, m.source_address,
             m.destination_address, m.response_address, m.fault_address, m.sent_time, m.expiration_time, m.headers, m.properties, m.content_type,
             m.message_type, m.body
         from unnest(
@@ -54,11 +55,23 @@ internal static class OutboxStatements
     public const string Cancel =
         """
         delete from outbox_message
-        where sequence_number in (select sequence_number from outbox_message where outbox_id = any ($1) for update skip locked)
+        where (outbox_id, sequence_number) in (
+            select outbox_id, sequence_number from outbox_message where outbox_id = any ($1) for update skip locked)
         """;
 
-    /// <summary>Deletes what the broker confirmed.</summary>
-    public const string Delete = "delete from outbox_message where sequence_number = any ($1)";
+    /// <summary>Deletes what the broker confirmed: messages with the outbox ids $1 and the sequence numbers $2.</summary>
+    public const string Delete =
+        """
+        delete from outbox_message m
+        using unnest($1::uuid[], $2::bigint[]) as c (outbox_id, sequence_number)
+        where m.outbox_id = c.outbox_id and m.sequence_number = c.sequence_number
+        """;
+
+    /// <summary>Deletes all messages of the transactions $1.</summary>
+    public const string DeleteTransactions = "delete from outbox_message where outbox_id = any ($1)";
+
+    /// <summary>Ends the lease of the transactions $1 that has not ended yet.</summary>
+    public const string GiveBack = "update outbox_message set due = now() where outbox_id = any ($1) and due > now()";
 
     /// <summary>How many messages wait that are not scheduled for later, for how many seconds the oldest of them, and how many rows the inbox has.</summary>
     public const string Watch =
@@ -74,8 +87,8 @@ internal static class OutboxStatements
         """
         update outbox_message
         set is_first = true
-        where sequence_number in (
-            select min(sequence_number)
+        where (outbox_id, sequence_number) in (
+            select outbox_id, min(sequence_number)
             from outbox_message
             where outbox_id = any ($1)
             group by outbox_id)

@@ -42,23 +42,50 @@ internal sealed class StoredMessage : OutboxMessageContext
         CorrelationId = GuidOrNull(row, 4),
         InitiatorId = GuidOrNull(row, 5),
         RequestId = GuidOrNull(row, 6),
-        SourceAddress = UriOrNull(row, 7),
+        SourceAddress = UriAt(row, 7),
         DestinationAddress = new Uri(row.GetString(8)),
-        ResponseAddress = UriOrNull(row, 9),
-        FaultAddress = UriOrNull(row, 10),
+        ResponseAddress = UriAt(row, 9),
+        FaultAddress = UriAt(row, 10),
         SentTime = row.GetDateTime(11),
         ExpirationTime = row.IsDBNull(12) ? null : row.GetDateTime(12),
-        Headers = Dictionary(row, 13) is { } headers ? new DictionarySendHeaders(headers!) : EmptyHeaders.Instance,
-        Properties = Dictionary(row, 14) ?? None,
+        Headers = Dictionary(StringOrNull(row, 13)) is { } headers ? new DictionarySendHeaders(headers!) : EmptyHeaders.Instance,
+        Properties = Dictionary(StringOrNull(row, 14)) ?? None,
         ContentType = row.GetString(15),
         MessageType = row.GetString(16),
         Body = row.GetString(17),
     };
 
+    /// <summary>The same from a row that is still in memory.</summary>
+    public static StoredMessage Of(OutboxMessage message) => new()
+    {
+        SequenceNumber = message.SequenceNumber,
+        OutboxId = message.OutboxId,
+        MessageId = message.MessageId,
+        ConversationId = message.ConversationId,
+        CorrelationId = message.CorrelationId,
+        InitiatorId = message.InitiatorId,
+        RequestId = message.RequestId,
+        SourceAddress = Uri(message.SourceAddress),
+        DestinationAddress = new Uri(message.DestinationAddress),
+        ResponseAddress = Uri(message.ResponseAddress),
+        FaultAddress = Uri(message.FaultAddress),
+        SentTime = message.SentTime,
+        ExpirationTime = message.ExpirationTime,
+        Headers = Dictionary(message.Headers) is { } headers ? new DictionarySendHeaders(headers!) : EmptyHeaders.Instance,
+        Properties = Dictionary(message.Properties) ?? None,
+        ContentType = message.ContentType,
+        MessageType = message.MessageType,
+        Body = message.Body,
+    };
+
+    private static Uri? Uri(string? address) => address is null ? null : new Uri(address);
+
     private static Guid? GuidOrNull(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetGuid(column);
 
-    private static Uri? UriOrNull(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : new Uri(row.GetString(column));
+    private static Uri? UriAt(NpgsqlDataReader row, int column) => Uri(StringOrNull(row, column));
 
-    private static Dictionary<string, object>? Dictionary(NpgsqlDataReader row, int column) =>
-        row.IsDBNull(column) ? null : SystemTextJsonMessageSerializer.Instance.DeserializeDictionary<object>(row.GetString(column));
+    private static string? StringOrNull(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+
+    private static Dictionary<string, object>? Dictionary(string? json) =>
+        json is null ? null : SystemTextJsonMessageSerializer.Instance.DeserializeDictionary<object>(json);
 }

@@ -1,0 +1,202 @@
+using System.Collections.Concurrent;
+using MassTransit.Configuration;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace MassTransit.EntityFrameworkCoreIntegration;
+
+/// <summary>Sends messages straight from the transaction that stored them: nobody claims, reads and locks what is in memory anyway.</summary>
+/// <remarks>
+/// Their rows have a lease: no relay takes them before it is over. Once confirmed, they are deleted by the next transaction of this process
+/// that stores something, or after a moment. If the process dies, or the broker refuses, the relay claims them like any other:
+/// nothing depends on what is in memory.
+/// </remarks>
+internal sealed class OutboxHandoff<TDbContext>(
+    OutboxSender<TDbContext> sender, IServiceScopeFactory scopes, OutboxSignal<TDbContext> signal, EntityFrameworkOutboxOptions<TDbContext> options,
+    TimeProvider time, ILogger<OutboxHandoff<TDbContext>> logger)
+    : BackgroundService
+    where TDbContext : DbContext
+{
+    /// <summary>How long a row is left to the process that wrote it.</summary>
+    private static readonly TimeSpan LongestLease = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long confirmed messages wait for a transaction that deletes them.</summary>
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Bodies in memory; what is published beyond it waits in the table.</summary>
+    private const int MostCharacters = 8 * 1024 * 1024;
+
+    private const int MostDeletions = 1000;
+
+    private readonly ConcurrentQueue<Sent> _confirmed = [];
+    private readonly ConcurrentQueue<Guid> _failed = [];
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly CancellationTokenSource _stopping = new();
+    private int _isWoken;
+    private int _characters;
+    private volatile bool _isOpen = options.Delivers;
+
+    /// <summary>Messages get through again.</summary>
+    public void Open() => _isOpen = options.Delivers;
+
+    /// <summary>The time to <see cref="Take"/> the messages of a transaction that is about to commit; null if it is left to the relay.</summary>
+    public SendLease? TryLease(IReadOnlyCollection<OutboxMessage> messages)
+    {
+        if (!_isOpen || _stopping.IsCancellationRequested || Volatile.Read(ref _characters) > MostCharacters)
+            return null;
+        if (messages.Count > options.MessageDeliveryLimit && messages.CountBy(message => message.OutboxId).Any(of => of.Value > options.MessageDeliveryLimit))
+            return null;
+        return new SendLease(LongestLease, time.GetTimestamp());
+    }
+
+    /// <summary>Sends what was stored with a lease and is committed.</summary>
+    public void Take(IReadOnlyList<OutboxMessage> messages, SendLease lease)
+    {
+        var now = messages.Where(message => !message.IsScheduled);
+        if (messages.Count == 1 || messages[0].OutboxId == messages[^1].OutboxId)
+            _ = Send([.. now], lease);
+        else
+        {
+            foreach (var transaction in now.GroupBy(message => message.OutboxId))
+                _ = Send([.. transaction], lease);
+        }
+    }
+
+    /// <summary>Transactions whose messages were confirmed, to be deleted by whoever asks, or put back.</summary>
+    public List<Sent> TakeConfirmed()
+    {
+        List<Sent> taken = [];
+        while (taken.Count < MostDeletions && _confirmed.TryDequeue(out var sent))
+        {
+            // With half the lease left nobody else has locked them. What is too late is sent again by the relay, and deleted then.
+            if (time.GetElapsedTime(sent.Lease.Since) < sent.Lease.Duration / 2)
+                taken.Add(sent);
+        }
+
+        return taken;
+    }
+
+    /// <summary>They were not deleted.</summary>
+    public void PutBack(List<Sent> confirmed)
+    {
+        foreach (var sent in confirmed)
+            _confirmed.Enqueue(sent);
+        Wake();
+    }
+
+    /// <summary>Deletes the messages of confirmed transactions.</summary>
+    public static NpgsqlBatchCommand Delete(List<Sent> confirmed) =>
+        new(OutboxStatements.DeleteTransactions) { Parameters = { new NpgsqlParameter<Guid[]> { TypedValue = [.. confirmed.Select(sent => sent.OutboxId)] } } };
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _wake.Dispose();
+        _stopping.Dispose();
+    }
+
+    /// <summary>Deletes what no other transaction did, and gives back what could not be sent.</summary>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await using var stop = stoppingToken.Register(_stopping.Cancel);
+        var backoff = new Backoff(Gathering, LongestLease / 2, time);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await ((Task)_wake.WaitAsync(stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Volatile.Write(ref _isWoken, 0);
+            await Task.Delay(Gathering, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                await Sweep();
+                backoff.Reset();
+            }
+            // The rows are still there, and due when their lease is over.
+            catch (Exception e)
+            {
+                if (backoff.ShouldLog())
+                    logger.LogWarning(e, "Messages that left the outbox of {DbContext} cannot be deleted now; they may be sent again", typeof(TDbContext).Name);
+                await backoff.Wait(stoppingToken);
+                Wake();
+            }
+        }
+    }
+
+    private async Task Send(OutboxMessage[] messages, SendLease lease)
+    {
+        if (messages.Length == 0)
+            return;
+        var characters = messages.Sum(message => message.Body.Length);
+        Interlocked.Add(ref _characters, characters);
+        try
+        {
+            var outcome = await sender.SendInOrder(Array.ConvertAll(messages, StoredMessage.Of), _stopping.Token);
+            if (outcome.Failure is null)
+                _confirmed.Enqueue(new Sent(outcome.OutboxId, lease));
+            else
+                _failed.Enqueue(outcome.OutboxId);
+            if (outcome.IsOutage)
+                _isOpen = false;
+            Wake();
+        }
+        // The process stops, or the message cannot be read: the relay meets it when the lease is over.
+        catch (Exception e)
+        {
+            LogContext.Debug?.Log("A message is left to the relay: {Error}", e.Message);
+        }
+        finally
+        {
+            Interlocked.Add(ref _characters, -characters);
+        }
+    }
+
+    private void Wake()
+    {
+        if (Interlocked.Exchange(ref _isWoken, 1) == 0)
+            _wake.Release();
+    }
+
+    private async Task Sweep()
+    {
+        List<Guid> failed = [];
+        while (_failed.TryDequeue(out var outboxId))
+            failed.Add(outboxId);
+        if (failed.Count > 0)
+        {
+            await Execute(new(OutboxStatements.GiveBack) { Parameters = { new() { Value = failed.ToArray() } } });
+            signal.Raise();
+        }
+
+        while (TakeConfirmed() is { Count: > 0 } confirmed)
+        {
+            try
+            {
+                await Execute(Delete(confirmed));
+            }
+            catch
+            {
+                PutBack(confirmed);
+                throw;
+            }
+        }
+    }
+
+    private async Task Execute(NpgsqlBatchCommand command)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
+        await db.OpenConnectionAsync(CancellationToken.None);
+        await using var batch = new NpgsqlBatch((NpgsqlConnection)db.GetDbConnection()) { BatchCommands = { command } };
+        await batch.ExecuteNonQueryAsync(CancellationToken.None);
+    }
+}
+
+/// <summary>Until when rows are left to the process that wrote them.</summary>
+/// <param name="Duration">From a moment after <paramref name="Since"/>, by the database's clock.</param>
+/// <param name="Since">A timestamp of <see cref="TimeProvider"/> from before they were written.</param>
+internal sealed record SendLease(TimeSpan Duration, long Since);
+
+/// <summary>A transaction whose messages the broker has confirmed.</summary>
+internal readonly record struct Sent(Guid OutboxId, SendLease Lease);
