@@ -42,6 +42,7 @@ public sealed class Private_servers
         await using (var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true)))
         {
             await channel.QueueDeclareAsync("kept", durable: true, exclusive: false, autoDelete: false);
+            await DeclarationIsOnDisk("kept");
             await channel.BasicPublishAsync("", "kept", mandatory: true, new BasicProperties { Persistent = true }, Encoding.UTF8.GetBytes("42"));
         }
 
@@ -56,6 +57,26 @@ public sealed class Private_servers
 
         await rabbit.StopAsync();
         Assert.That((Ports.IsFree(rabbit.Ports.Amqp), Ports.IsFree(rabbit.Ports.Epmd)), Is.EqualTo((true, true)));
+    }
+
+    /// <summary>RabbitMQ answers a declaration before Mnesia has written it to its log; killed in between, it forgets the queue.</summary>
+    private async Task DeclarationIsOnDisk(string queue)
+    {
+        var log = Path.Combine(_directory, "rabbitmq", "mnesia");
+        var name = Encoding.ASCII.GetBytes(queue);
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while (!Directory.EnumerateFiles(log, "*.*", SearchOption.AllDirectories).Any(file => IsMnesia(file) && Contains(file, name)))
+            await Task.Delay(25, patience.Token); // The interval of looking, not the time to wait.
+    }
+
+    private static bool IsMnesia(string file) => Path.GetExtension(file) is ".LOG" or ".DCD" or ".DCL";
+
+    private static bool Contains(string file, byte[] name)
+    {
+        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var bytes = new MemoryStream();
+        stream.CopyTo(bytes);
+        return bytes.ToArray().AsSpan().IndexOf(name) >= 0;
     }
 
     [Test]
