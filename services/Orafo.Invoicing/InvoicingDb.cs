@@ -47,6 +47,7 @@ public sealed class InvoicingDb(DbContextOptions<InvoicingDb> options) : DbConte
             job.HasKey(x => x.InvoiceNumber);
             job.HasOne<Invoice>().WithOne().HasForeignKey<PrintJob>(x => x.InvoiceNumber);
             job.HasIndex(x => x.OrderId).IsUnique();
+            job.Property(x => x.LeaseToken).IsConcurrencyToken();
             // Whatever can be claimed, and nothing of the millions that are done.
             job.HasIndex(x => x.NextAttemptAt).HasFilter("state in ('waiting', 'printing')");
         });

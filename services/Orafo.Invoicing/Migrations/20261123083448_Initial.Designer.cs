@@ -282,6 +282,7 @@ namespace Orafo.Invoicing.Migrations
                         .HasColumnName("lease_expires_at");
 
                     b.Property<Guid?>("LeaseToken")
+                        .IsConcurrencyToken()
                         .HasColumnType("uuid")
                         .HasColumnName("lease_token");
 

@@ -27,6 +27,10 @@ public sealed class PrintJob
     public required DateTimeOffset CreatedAt { get; init; }
     public DateTimeOffset? FinishedAt { get; private set; }
 
+    /// <summary>The page is out. Saved only by whoever still has the lease.</summary>
+    public void Finish(DateTimeOffset now) =>
+        (State, FinishedAt, LeaseToken, LeaseExpiresAt, LastError) = (Printed, now, null, null, null);
+
     /// <summary>An operator's decision: back in line, with all attempts before it.</summary>
     public void TryAgain(DateTimeOffset now) => (State, Attempts, NextAttemptAt, FinishedAt) = (Waiting, 0, now, null);
 }

@@ -19,21 +19,11 @@ internal static class PrintStatements
             order by next_attempt_at
             limit {2}
             for update skip locked))
-        returning invoice_number, order_id, attempts
+        returning *
         """;
 
     /// <summary>Keeps the job for {2} from now. No row: the lease was lost.</summary>
     public const string Renew = "update print_jobs set lease_expires_at = clock_timestamp() + {2} where invoice_number = {0} and lease_token = {1}";
-
-    /// <summary>The papers {0}, held with the tokens {1}, are out. A number that is not returned: its lease was lost, and whoever has it now finishes the job.</summary>
-    public const string Finish =
-        """
-        update print_jobs as job
-        set state = 'printed', finished_at = clock_timestamp(), lease_token = null, lease_expires_at = null, last_error = null
-        from unnest({0}, {1}) as printed (invoice_number, lease_token)
-        where job.invoice_number = printed.invoice_number and job.lease_token = printed.lease_token
-        returning job.invoice_number as "Value"
-        """;
 
     /// <summary>It did not work; it is tried again after {2}.</summary>
     public const string TryLater =

@@ -26,7 +26,7 @@ public sealed class PrintWorker : BackgroundService
     private readonly PrintingOptions _options;
     private readonly SemaphoreSlim _free;
     private readonly SemaphoreSlim _wake = new(0, 1);
-    private readonly Channel<PrintedJob> _printed = Channel.CreateUnbounded<PrintedJob>();
+    private readonly Channel<PrintJob> _printed = Channel.CreateUnbounded<PrintJob>();
     private long? _lastWarning;
 
     public PrintWorker(
@@ -64,11 +64,10 @@ public sealed class PrintWorker : BackgroundService
             while (_free.Wait(0, CancellationToken.None))
                 hands++;
 
-            List<ClaimedJob> jobs = [];
-            var lease = Guid.CreateVersion7();
+            List<PrintJob> jobs = [];
             try
             {
-                jobs = await Claim(lease, hands, stoppingToken);
+                jobs = await Claim(hands, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -83,23 +82,23 @@ public sealed class PrintWorker : BackgroundService
             if (hands > jobs.Count)
                 _free.Release(hands - jobs.Count);
             foreach (var job in jobs)
-                _ = Print(job, lease, stoppingToken);
+                _ = Print(job, stoppingToken);
             isMoreWaiting = jobs.Count == hands;
             if (!isMoreWaiting)
                 await ((Task)_wake.WaitAsync(Jittered(_options.PollingInterval), stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private async Task Print(ClaimedJob job, Guid lease, CancellationToken stoppingToken)
+    private async Task Print(PrintJob job, CancellationToken stoppingToken)
     {
         try
         {
             using var printing = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-            var renewing = KeepLease(job, lease, printing.Token);
+            var renewing = KeepLease(job, printing.Token);
             try
             {
                 await _printer.Print(job.InvoiceNumber, stoppingToken);
-                _printed.Writer.TryWrite(new PrintedJob(job, lease));
+                _printed.Writer.TryWrite(job);
             }
             finally
             {
@@ -110,7 +109,7 @@ public sealed class PrintWorker : BackgroundService
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !stoppingToken.IsCancellationRequested)
         {
             Warn(e, "The printer does not print");
-            await TryGiveBack(job, lease, Describe(e));
+            await TryGiveBack(job, Describe(e));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -126,7 +125,7 @@ public sealed class PrintWorker : BackgroundService
     {
         while (await WaitForPage(stoppingToken))
         {
-            List<PrintedJob> pages = [];
+            List<PrintJob> pages = [];
             while (pages.Count < _options.Parallelism && _printed.Reader.TryRead(out var page))
                 pages.Add(page);
             try
@@ -155,15 +154,15 @@ public sealed class PrintWorker : BackgroundService
         }
     }
 
-    private async Task<List<ClaimedJob>> Claim(Guid lease, int jobs, CancellationToken cancellationToken)
+    private async Task<List<PrintJob>> Claim(int jobs, CancellationToken cancellationToken)
     {
         await using var scope = _scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
-        return await db.Database.SqlQueryRaw<ClaimedJob>(PrintStatements.Claim, lease, _options.Lease, jobs).ToListAsync(cancellationToken);
+        return await db.PrintJobs.FromSqlRaw(PrintStatements.Claim, Guid.CreateVersion7(), _options.Lease, jobs).AsNoTracking().ToListAsync(cancellationToken);
     }
 
     /// <summary>Renews the lease for as long as the page takes. A lease that is lost all the same is found out at the end.</summary>
-    private async Task KeepLease(ClaimedJob job, Guid lease, CancellationToken cancellationToken)
+    private async Task KeepLease(PrintJob job, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -175,7 +174,7 @@ public sealed class PrintWorker : BackgroundService
             {
                 await using var scope = _scopes.CreateAsyncScope();
                 var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
-                await db.Database.ExecuteSqlRawAsync(PrintStatements.Renew, [job.InvoiceNumber, lease, _options.Lease], cancellationToken);
+                await db.Database.ExecuteSqlRawAsync(PrintStatements.Renew, [job.InvoiceNumber, job.LeaseToken!, _options.Lease], cancellationToken);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -188,27 +187,29 @@ public sealed class PrintWorker : BackgroundService
         }
     }
 
-    /// <summary>Ends the jobs that are still ours and says so, in one transaction.</summary>
-    private async Task Finish(List<PrintedJob> pages)
+    /// <summary>Ends the jobs and says so, in one transaction.</summary>
+    /// <exception cref="DbUpdateConcurrencyException">A lease was lost: none is ended. Whoever claims them next finds the pages printed.</exception>
+    private async Task Finish(List<PrintJob> jobs)
     {
         await using var scope = _scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
         var publish = scope.ServiceProvider.GetRequiredService<IPublishEndpoint>();
-        db.Database.AutoSavepointsEnabled = false;
-        await using var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.ReadCommitted);
-        var ended = await db.Database.SqlQueryRaw<string>(
-            PrintStatements.Finish, pages.Select(page => page.Job.InvoiceNumber).ToArray(), pages.Select(page => page.Lease).ToArray()).ToListAsync();
-        foreach (var (job, _) in pages.Where(page => ended.Contains(page.Job.InvoiceNumber, StringComparer.Ordinal)))
-            await publish.Publish(new InvoiceGenerated { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, GeneratedAt = _time.GetUtcNow() });
+        var now = _time.GetStorableNow();
+        db.AttachRange(jobs);
+        foreach (var job in jobs)
+        {
+            job.Finish(now);
+            await publish.Publish(new InvoiceGenerated { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, GeneratedAt = now });
+        }
+
         await db.SaveChangesAsync();
-        await transaction.CommitAsync();
     }
 
-    private async Task TryGiveBack(ClaimedJob job, Guid lease, string error)
+    private async Task TryGiveBack(PrintJob job, string error)
     {
         try
         {
-            await GiveBack(job, lease, error);
+            await GiveBack(job, error);
         }
         catch (Exception e) when (ReliableDelivery.IsInfrastructure(e))
         {
@@ -216,18 +217,18 @@ public sealed class PrintWorker : BackgroundService
         }
     }
 
-    private async Task GiveBack(ClaimedJob job, Guid lease, string error)
+    private async Task GiveBack(PrintJob job, string error)
     {
         if (job.Attempts < _options.Attempts)
         {
             await using var scope = _scopes.CreateAsyncScope();
             var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
-            await db.Database.ExecuteSqlRawAsync(PrintStatements.TryLater, job.InvoiceNumber, lease, PauseAfter(job.Attempts), error);
+            await db.Database.ExecuteSqlRawAsync(PrintStatements.TryLater, job.InvoiceNumber, job.LeaseToken!, PauseAfter(job.Attempts), error);
             return;
         }
 
         _logger.LogError("Invoice {InvoiceNumber} was not printed in {Attempts} attempts and is parked: {Error}", job.InvoiceNumber, job.Attempts, error);
-        await End(PrintStatements.Park, [job.InvoiceNumber, lease, error],
+        await End(PrintStatements.Park, [job.InvoiceNumber, job.LeaseToken!, error],
             new InvoiceFailed { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, Reason = error });
     }
 
@@ -282,9 +283,6 @@ public sealed class PrintWorker : BackgroundService
         }
     }
 
-    private sealed record PrintedJob(ClaimedJob Job, Guid Lease);
-
-    private sealed record ClaimedJob(string InvoiceNumber, Guid OrderId, int Attempts);
 }
 
 /// <summary>Registers the workers.</summary>
