@@ -23,6 +23,8 @@ builder.AddServiceDefaults()
         Lines = [new() { Sku = "", Quantity = 1 }],
     });
 
+builder.Services.AddSingleton<OrderWatch>();
+builder.Services.AddHostedService(services => services.GetRequiredService<OrderWatch>());
 builder.Services.AddOpenApi();
 
 var app = builder.Build();

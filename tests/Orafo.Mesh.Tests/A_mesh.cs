@@ -46,6 +46,58 @@ public sealed class A_mesh
         }
     }
 
+    [TestCase("wait=30"), TestCase("respond-async; wait=30"), TestCase("WAIT = \"30\"")]
+    public async Task Answers_with_the_end_of_the_order_if_asked_to_wait(string prefer)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("orders", UriKind.Relative));
+        request.Content = new StringContent(Testing.Mesh.Sample(Good), System.Text.Encoding.UTF8, "application/json");
+        request.Headers.TryAddWithoutValidation("Prefer", prefer);
+        using var answer = await _mesh.Api.SendAsync(request);
+        var status = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+        Assert.That((answer.StatusCode, status.GetProperty("status").GetString(), answer.Headers.GetValues("Preference-Applied").Single()),
+            Is.EqualTo((HttpStatusCode.OK, "Completed", "wait=30")), status.ToString());
+    }
+
+    [Test]
+    public async Task Answers_many_that_wait_for_the_same_and_for_other_orders()
+    {
+        var orders = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => _mesh.PlaceAsync(Testing.Mesh.Sample(Good))));
+        var answers = await Task.WhenAll(orders.Concat(orders).Select(order => Wait(order!, 30)));
+        Assert.That(answers, Is.All.EqualTo("Completed"));
+        Assert.That(await Wait(orders[0]!, 30), Is.EqualTo("Completed"), "of an order that is completed already");
+    }
+
+    [Test]
+    public async Task Answers_in_time_if_the_order_is_not()
+    {
+        var printer = await _mesh.PidAsync("printer");
+        const int stop = 19;
+        const int go = 18;
+        ChildProcess.Signal(printer, stop);
+        var order = await _mesh.PlaceAsync(Testing.Mesh.Sample(Good));
+        try
+        {
+            Assert.That(await Wait(order!, 1), Is.Not.EqualTo("Completed"));
+        }
+        finally
+        {
+            ChildProcess.Signal(printer, go);
+        }
+
+        Assert.That(await Wait(order!, 60), Is.EqualTo("Completed"));
+    }
+
+    [TestCase(""), TestCase("wait"), TestCase("wait=0"), TestCase("wait=-1"), TestCase("wait=soon"), TestCase("handling=lenient")]
+    public async Task Does_not_wait_for_what_it_does_not_understand(string prefer)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("orders", UriKind.Relative));
+        request.Content = new StringContent(Testing.Mesh.Sample(Good), System.Text.Encoding.UTF8, "application/json");
+        request.Headers.TryAddWithoutValidation("Prefer", prefer);
+        using var answer = await _mesh.Api.SendAsync(request);
+        Assert.That((answer.StatusCode, answer.Headers.Contains("Preference-Applied")), Is.EqualTo((HttpStatusCode.Accepted, false)));
+        await _mesh.FollowAsync(answer.Headers.Location!, "Completed");
+    }
+
     [Test]
     public async Task Rejects_a_bad_order_with_every_reason()
     {
@@ -143,6 +195,14 @@ public sealed class A_mesh
         await _mesh.UpAsync(printSeconds: 0.3);
         Assert.That(state.Processes().Where(process => process.IsRunning), Is.Empty);
         await _mesh.FollowAsync((await _mesh.PlaceAsync(Testing.Mesh.Sample(Good)))!, "Completed");
+    }
+
+    private async Task<string?> Wait(Uri order, int seconds)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, order) { Headers = { { "Prefer", $"wait={seconds}" } } };
+        using var http = new HttpClient { BaseAddress = _mesh.Api.BaseAddress };
+        using var answer = await http.SendAsync(request);
+        return JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("status").GetString();
     }
 
     private async Task<string[]> Queues()

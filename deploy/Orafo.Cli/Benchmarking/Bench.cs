@@ -96,17 +96,21 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
         {
             var location = await Place(stop);
             var started = Stopwatch.GetTimestamp();
-            while ((await _api.GetFromJsonAsync<JsonElement>(location, stop)).GetProperty("status").GetString() != "Completed")
-            {
-                if (Stopwatch.GetElapsedTime(started) > Patience)
-                    throw new OrafoException($"{location} is not completed after {Patience.TotalMinutes} minutes.");
-                await Task.Delay(1, stop);
-            }
-
+            await AwaitCompletion(location, stop);
             milliseconds.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
         }
 
         return milliseconds;
+    }
+
+    private async Task AwaitCompletion(Uri order, CancellationToken stop)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, order) { Headers = { { "Prefer", "wait=60" } } };
+        using var answer = await _api.SendAsync(request, stop);
+        answer.EnsureSuccessStatusCode();
+        var status = (await answer.Content.ReadFromJsonAsync<JsonElement>(stop)).GetProperty("status").GetString();
+        if (status != "Completed")
+            throw new OrafoException($"{order} is {status} after a minute.");
     }
 
     /// <summary>Waits until so many more orders are completed than were before.</summary>

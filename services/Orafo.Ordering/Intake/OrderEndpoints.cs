@@ -21,13 +21,15 @@ public static class OrderEndpoints
 
         orders.MapPost("", Submit)
             .WithSummary("Places an order.")
-            .WithDescription("202 means that the order is stored and will be carried to its end. The same Idempotency-Key never makes a second order.")
+            .WithDescription("202 means that the order is stored and will be carried to its end. The same Idempotency-Key never makes a second order. "
+                + "With Prefer: wait=N the answer comes with the end of the order, as 200, or after N seconds, as 202.")
             .WithMetadata(new RequestSizeLimitAttribute(LargestBody))
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
         orders.MapGet("{id:guid}", Get)
             .WithName(nameof(Get))
             .WithSummary("How far an order has come.")
+            .WithDescription("With Prefer: wait=N the answer comes when the order is completed, rejected or suspended, or after N seconds.")
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
         orders.MapPost("{id:guid}/resumption", Resume)
@@ -35,9 +37,9 @@ public static class OrderEndpoints
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
     }
 
-    private static async Task<Results<Accepted<OrderAccepted>, ValidationProblem, ProblemHttpResult>> Submit(
-        SubmitOrder body, [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey,
-        OrderingDb db, IPublishEndpoint publish, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<OrderStatus>, Accepted<OrderAccepted>, ValidationProblem, ProblemHttpResult>> Submit(
+        SubmitOrder body, [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey, [FromHeader(Name = Preference.Header)] string[]? prefer,
+        OrderingDb db, IPublishEndpoint publish, OrderWatch watch, TimeProvider time, HttpResponse response, CancellationToken cancellationToken)
     {
         var faults = body.Faults();
         if (idempotencyKey is not null && !IsWellFormed(idempotencyKey))
@@ -46,7 +48,7 @@ public static class OrderEndpoints
             return TypedResults.ValidationProblem(faults);
 
         if (idempotencyKey is not null && await FindByKey(db, idempotencyKey, cancellationToken) is { } earlier)
-            return AnswerAgain(earlier, body);
+            return await AnswerAgain(earlier);
 
         var now = time.GetStorableNow();
         var order = new Order
@@ -79,13 +81,47 @@ public static class OrderEndpoints
             SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "pk_idempotency_keys",
         })
         {
-            return AnswerAgain((await FindByKey(db, idempotencyKey!, cancellationToken))!, body);
+            db.ChangeTracker.Clear();
+            return await AnswerAgain((await FindByKey(db, idempotencyKey!, cancellationToken))!);
         }
 
-        return Accepted(order.Id, OrderTransition.Submitted);
+        return await Answer(order.Id);
+
+        async Task<Results<Ok<OrderStatus>, Accepted<OrderAccepted>, ValidationProblem, ProblemHttpResult>> AnswerAgain(IdempotencyKey earlier) =>
+            CryptographicOperations.FixedTimeEquals(earlier.RequestHash, body.Hash())
+                ? await Answer(earlier.OrderId)
+                : TypedResults.Problem("This Idempotency-Key was used for another order.", statusCode: StatusCodes.Status422UnprocessableEntity);
+
+        async Task<Results<Ok<OrderStatus>, Accepted<OrderAccepted>, ValidationProblem, ProblemHttpResult>> Answer(Guid id)
+        {
+            if (Preference.Wait(prefer) is not { } wait)
+                return Accepted(id, OrderTransition.Submitted);
+            Preference.Applied(response, wait);
+            await watch.Wait(id, wait, cancellationToken);
+            var status = (await Find(id, db, cancellationToken))!;
+            return OrderWatch.IsSettled(status.Status) ? TypedResults.Ok(status) : Accepted(id, status.Status);
+        }
     }
 
-    private static async Task<Results<Ok<OrderStatus>, NotFound>> Get(Guid id, OrderingDb db, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<OrderStatus>, NotFound>> Get(
+        Guid id, [FromHeader(Name = Preference.Header)] string[]? prefer,
+        OrderingDb db, OrderWatch watch, HttpResponse response, CancellationToken cancellationToken)
+    {
+        var status = await Find(id, db, cancellationToken);
+        if (Preference.Wait(prefer) is { } wait && status is not null)
+        {
+            Preference.Applied(response, wait);
+            if (!OrderWatch.IsSettled(status.Status))
+            {
+                await watch.Wait(id, wait, cancellationToken);
+                status = await Find(id, db, cancellationToken);
+            }
+        }
+
+        return status is null ? TypedResults.NotFound() : TypedResults.Ok(status);
+    }
+
+    private static async Task<OrderStatus?> Find(Guid id, OrderingDb db, CancellationToken cancellationToken)
     {
         var found = await (
             from order in db.Orders.AsNoTracking()
@@ -93,7 +129,7 @@ public static class OrderEndpoints
             join saga in db.Sagas.AsNoTracking() on order.Id equals saga.CorrelationId into sagas
             from saga in sagas.DefaultIfEmpty()
             select new { order, saga }).SingleOrDefaultAsync(cancellationToken);
-        return found is null ? TypedResults.NotFound() : TypedResults.Ok(OrderStatus.Of(found.order, found.saga));
+        return found is null ? null : OrderStatus.Of(found.order, found.saga);
     }
 
     private static async Task<Results<Accepted<OrderAccepted>, NotFound, ProblemHttpResult>> Resume(
@@ -111,11 +147,6 @@ public static class OrderEndpoints
 
     private static Task<IdempotencyKey?> FindByKey(OrderingDb db, string key, CancellationToken cancellationToken) =>
         db.IdempotencyKeys.AsNoTracking().SingleOrDefaultAsync(known => known.Key == key, cancellationToken);
-
-    private static Results<Accepted<OrderAccepted>, ValidationProblem, ProblemHttpResult> AnswerAgain(IdempotencyKey earlier, SubmitOrder body) =>
-        CryptographicOperations.FixedTimeEquals(earlier.RequestHash, body.Hash())
-            ? Accepted(earlier.OrderId, OrderTransition.Submitted)
-            : TypedResults.Problem("This Idempotency-Key was used for another order.", statusCode: StatusCodes.Status422UnprocessableEntity);
 
     private static Accepted<OrderAccepted> Accepted(Guid id, string status) =>
         TypedResults.Accepted($"/orders/{id}", new OrderAccepted(id, status, new OrderLinks($"/orders/{id}")));

@@ -1,0 +1,111 @@
+using System.Collections.Concurrent;
+using MassTransit.EntityFrameworkCoreIntegration;
+using Microsoft.EntityFrameworkCore;
+using Orafo.Ordering.Saga;
+
+namespace Orafo.Ordering.Intake;
+
+/// <summary>Lets requests wait until an order needs nothing more: completed, rejected, or suspended until somebody decides.</summary>
+/// <remarks>
+/// One query for all that wait, after a commit of this process; once a second for what another instance commits. Nobody waits, nobody asks.
+/// </remarks>
+public sealed class OrderWatch : BackgroundService
+{
+    private const int MostWaiting = 1000;
+    private static readonly TimeSpan Fallback = TimeSpan.FromSeconds(1);
+
+    private static readonly string[] Settled =
+        [nameof(OrderStateMachine.Completed), nameof(OrderStateMachine.Rejected), nameof(OrderStateMachine.Suspended)];
+
+    private readonly ConcurrentDictionary<TaskCompletionSource, Guid> _waiting = [];
+    private readonly IServiceScopeFactory _scopes;
+    private readonly ILogger<OrderWatch> _logger;
+    private readonly IDisposable _subscription;
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly CancellationToken _stopping;
+    private int _isWoken;
+
+    public OrderWatch(IServiceScopeFactory scopes, OutboxSignal<OrderingDb> committed, IHostApplicationLifetime lifetime, ILogger<OrderWatch> logger)
+    {
+        (_scopes, _stopping, _logger) = (scopes, lifetime.ApplicationStopping, logger);
+        _subscription = committed.Subscribe(() =>
+        {
+            if (!_waiting.IsEmpty)
+                Wake();
+        });
+    }
+
+    /// <summary>Whether an order in this state needs nothing more.</summary>
+    public static bool IsSettled(string state) => Settled.Contains(state, StringComparer.Ordinal);
+
+    /// <summary>Returns when the order is settled, or after <paramref name="limit"/>; at once if too many wait already, or the process stops.</summary>
+    public async Task Wait(Guid order, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        if (_waiting.Count >= MostWaiting)
+            return;
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping);
+        var settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _waiting[settled] = order;
+        try
+        {
+            // It may be settled already.
+            Wake();
+            await settled.Task.WaitAsync(limit, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        finally
+        {
+            _waiting.TryRemove(settled, out _);
+        }
+    }
+
+    public override void Dispose()
+    {
+        _subscription.Dispose();
+        base.Dispose();
+        _wake.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await ((Task)_wake.WaitAsync(_waiting.IsEmpty ? Timeout.InfiniteTimeSpan : Fallback, stoppingToken))
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // Lowered before it looks: what commits from here on raises it again.
+            Volatile.Write(ref _isWoken, 0);
+            try
+            {
+                await Look(stoppingToken);
+            }
+            // They wait on, or until their time is up.
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                _logger.LogDebug(e, "Nobody can be told now that an order is settled");
+            }
+        }
+    }
+
+    private void Wake()
+    {
+        if (Interlocked.Exchange(ref _isWoken, 1) == 0)
+            _wake.Release();
+    }
+
+    private async Task Look(CancellationToken cancellationToken)
+    {
+        var waiting = _waiting.ToArray();
+        if (waiting.Length == 0)
+            return;
+        await using var scope = _scopes.CreateAsyncScope();
+        var orders = waiting.Select(waiter => waiter.Value).Distinct().ToArray();
+        var settled = await scope.ServiceProvider.GetRequiredService<OrderingDb>().Sagas
+            .Where(saga => orders.Contains(saga.CorrelationId) && Settled.Contains(saga.CurrentState))
+            .Select(saga => saga.CorrelationId)
+            .ToHashSetAsync(cancellationToken);
+        foreach (var (waiter, order) in waiting)
+        {
+            if (settled.Contains(order))
+                waiter.TrySetResult();
+        }
+    }
+}
