@@ -80,7 +80,26 @@ public sealed class A_print_job
         Assert.That((late, (await service.Hears<InvoiceGenerated>()).Count), Is.EqualTo((0, 1)));
     }
 
-    private static Task<ConsumerHarness<InvoicingDb>> Start(Printer printer, int parallelism = 2, int attempts = 25) =>
+    [Test]
+    public async Task Is_said_to_be_printed_once_although_its_lease_was_lost_when_its_page_came_out()
+    {
+        // Two pages are out together, and one job is somebody else's by then.
+        var printer = new Printer { Gate = new TaskCompletionSource() };
+        await using var service = await Start(printer, parallelism: 2, lease: TimeSpan.FromSeconds(2));
+        var commands = new[] { An_invoice.Command(), An_invoice.Command() };
+        await Task.WhenAll(commands.Select(command => service.Deliver(command)));
+        await service.Sees(_ => Task.FromResult(printer.Asked.Count), asked => asked == commands.Length);
+        await service.Look(db => db.Database.ExecuteSqlAsync(
+            $"update print_jobs set lease_token = {Guid.CreateVersion7()}, lease_expires_at = now() + interval '2 s' where order_id = {commands[0].OrderId}"));
+        printer.Gate.SetResult();
+
+        await service.Sees(db => db.PrintJobs.CountAsync(job => job.State == PrintJob.Printed), count => count == commands.Length);
+        var generated = await service.Hears<InvoiceGenerated>(commands.Length);
+        Assert.That(generated.Select(message => message.OrderId), Is.EquivalentTo(commands.Select(command => command.OrderId)));
+        Assert.That(printer.Asked.Values.Max(), Is.EqualTo(2), "the lost one is asked for again");
+    }
+
+    private static Task<ConsumerHarness<InvoicingDb>> Start(Printer printer, int parallelism = 2, int attempts = 25, TimeSpan? lease = null) =>
         An_invoice.Start(services =>
         {
             services.AddSingleton<IConfiguration>(new ConfigurationBuilder()
@@ -90,6 +109,7 @@ public sealed class A_print_job
             {
                 options.Parallelism = parallelism;
                 options.Attempts = attempts;
+                options.Lease = lease ?? options.Lease;
                 options.PollingInterval = options.FirstPause = options.LongestPause = TimeSpan.FromMilliseconds(50);
             });
             services.AddHttpClient<PrinterClient>().ConfigurePrimaryHttpMessageHandler(() => printer);
@@ -99,12 +119,15 @@ public sealed class A_print_job
     private sealed class Printer : HttpMessageHandler
     {
         public HttpStatusCode Answer { get; set; } = HttpStatusCode.OK;
+        public TaskCompletionSource? Gate { get; init; }
         public ConcurrentDictionary<string, int> Asked { get; } = new();
 
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             var body = JsonDocument.Parse(await request.Content!.ReadAsStringAsync(cancellationToken)).RootElement;
             Asked.AddOrUpdate(body.GetProperty("invoiceNumber").GetString()!, 1, (_, times) => times + 1);
+            if (Gate is not null)
+                await Gate.Task.WaitAsync(cancellationToken);
             return new HttpResponseMessage(Answer);
         }
     }
