@@ -46,13 +46,10 @@ public sealed class A_mesh
         }
     }
 
-    [TestCase("wait=30"), TestCase("respond-async; wait=30"), TestCase("WAIT = \"30\"")]
+    [TestCase("wait=30"), TestCase("respond-async, wait=30"), TestCase("WAIT = \"30\"; seconds")]
     public async Task Answers_with_the_end_of_the_order_if_asked_to_wait(string prefer)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("orders", UriKind.Relative));
-        request.Content = new StringContent(Testing.Mesh.Sample(Good), System.Text.Encoding.UTF8, "application/json");
-        request.Headers.TryAddWithoutValidation("Prefer", prefer);
-        using var answer = await _mesh.Api.SendAsync(request);
+        using var answer = await _mesh.PostAsync(Testing.Mesh.Sample(Good), ("Prefer", prefer));
         var status = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
         Assert.That((answer.StatusCode, status.GetProperty("status").GetString(), answer.Headers.GetValues("Preference-Applied").Single()),
             Is.EqualTo((HttpStatusCode.OK, "Completed", "wait=30")), status.ToString());
@@ -70,30 +67,49 @@ public sealed class A_mesh
     [Test]
     public async Task Answers_in_time_if_the_order_is_not()
     {
-        var printer = await _mesh.PidAsync("printer");
-        const int stop = 19;
-        const int go = 18;
-        ChildProcess.Signal(printer, stop);
-        var order = await _mesh.PlaceAsync(Testing.Mesh.Sample(Good));
-        try
+        Uri? order;
+        using (await _mesh.PauseAsync("printer"))
         {
+            order = await _mesh.PlaceAsync(Testing.Mesh.Sample(Good));
             Assert.That(await Wait(order!, 1), Is.Not.EqualTo("Completed"));
-        }
-        finally
-        {
-            ChildProcess.Signal(printer, go);
         }
 
         Assert.That(await Wait(order!, 60), Is.EqualTo("Completed"));
     }
 
-    [TestCase(""), TestCase("wait"), TestCase("wait=0"), TestCase("wait=-1"), TestCase("wait=soon"), TestCase("handling=lenient")]
+    [Test]
+    public async Task Answers_that_an_order_is_accepted_although_the_database_goes_away_while_it_waits()
+    {
+        var supervisor = Orafo.Cli.Mesh.MeshState.Running(new(_mesh.Directory)).Supervisor;
+        var postgres = await _mesh.PidAsync("postgresql");
+        var key = Guid.CreateVersion7().ToString();
+        Uri? order;
+        using (await _mesh.PauseAsync("printer"))
+        {
+            var waiting = _mesh.PostAsync(Testing.Mesh.Sample(Good), ("Idempotency-Key", key), ("Prefer", "wait=10"));
+            order = await _mesh.PlaceAsync(Testing.Mesh.Sample(Good), key);
+            await _mesh.FollowAsync(order!, "Invoicing");
+            // Nobody starts the database again before the wait is over.
+            supervisor.Signal(ChildProcess.Stop);
+            try
+            {
+                ChildProcess.Signal(postgres, ChildProcess.Kill);
+                using var answer = await waiting;
+                Assert.That((answer.StatusCode, answer.Headers.Location), Is.EqualTo((HttpStatusCode.Accepted, order)));
+            }
+            finally
+            {
+                supervisor.Signal(ChildProcess.Continue);
+            }
+        }
+
+        await _mesh.FollowAsync(order!, "Completed");
+    }
+
+    [TestCase(""), TestCase("wait"), TestCase("wait=0"), TestCase("wait=-1"), TestCase("wait=soon"), TestCase("handling=lenient"), TestCase("respond-async; wait=30")]
     public async Task Does_not_wait_for_what_it_does_not_understand(string prefer)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("orders", UriKind.Relative));
-        request.Content = new StringContent(Testing.Mesh.Sample(Good), System.Text.Encoding.UTF8, "application/json");
-        request.Headers.TryAddWithoutValidation("Prefer", prefer);
-        using var answer = await _mesh.Api.SendAsync(request);
+        using var answer = await _mesh.PostAsync(Testing.Mesh.Sample(Good), ("Prefer", prefer));
         Assert.That((answer.StatusCode, answer.Headers.Contains("Preference-Applied")), Is.EqualTo((HttpStatusCode.Accepted, false)));
         await _mesh.FollowAsync(answer.Headers.Location!, "Completed");
     }
@@ -115,10 +131,7 @@ public sealed class A_mesh
         Assert.That(orders.Distinct(), Has.Exactly(1).Items.And.None.Null);
         await _mesh.FollowAsync(orders[0]!, "Completed");
 
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("orders", UriKind.Relative));
-        request.Content = new StringContent(Testing.Mesh.Sample("good-large"), System.Text.Encoding.UTF8, "application/json");
-        request.Headers.Add("Idempotency-Key", key);
-        using var other = await _mesh.Api.SendAsync(request);
+        using var other = await _mesh.PostAsync(Testing.Mesh.Sample("good-large"), ("Idempotency-Key", key));
         Assert.That(other.StatusCode, Is.EqualTo(HttpStatusCode.UnprocessableEntity));
     }
 
@@ -129,8 +142,7 @@ public sealed class A_mesh
     [TestCase("""{"customerNumber":"C-1001","coupon":"X","lines":[{"sku":"X","quantity":1}]}""", HttpStatusCode.BadRequest)]
     public async Task Answers_a_malformed_order_with_its_faults_and_stores_nothing(string body, HttpStatusCode expected, params string[] members)
     {
-        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
-        using var answer = await _mesh.Api.PostAsync(new Uri("orders", UriKind.Relative), content);
+        using var answer = await _mesh.PostAsync(body);
         Assert.That((answer.StatusCode, answer.Content.Headers.ContentType?.MediaType), Is.EqualTo((expected, "application/problem+json")));
         var problem = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
         foreach (var member in members)
@@ -154,20 +166,10 @@ public sealed class A_mesh
     [Test]
     public async Task Takes_orders_while_the_broker_is_away_and_completes_them_when_it_is_back()
     {
-        // Stopped in the sense of SIGSTOP: it is there, and answers nothing. Killed is the case above.
-        var broker = await _mesh.PidAsync("rabbitmq");
-        const int stop = 19;
-        const int go = 18;
-        ChildProcess.Signal(broker, stop);
+        // Killed is the case above.
         Uri?[] orders;
-        try
-        {
+        using (await _mesh.PauseAsync("rabbitmq"))
             orders = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => _mesh.PlaceAsync(Testing.Mesh.Sample(Good))));
-        }
-        finally
-        {
-            ChildProcess.Signal(broker, go);
-        }
 
         Assert.That(orders, Has.None.Null);
         foreach (var order in orders)

@@ -66,18 +66,27 @@ public sealed class Mesh : IAsyncDisposable
     public async Task<int> PidAsync(string part) =>
         (await StatusAsync()).GetProperty("services").EnumerateArray().Single(service => service.GetProperty("name").GetString() == part).GetProperty("pid").GetInt32();
 
+    /// <summary>SIGSTOP to a part until disposed: it is there, and answers nothing.</summary>
+    public async Task<IDisposable> PauseAsync(string part) => new Pause(await PidAsync(part));
+
     /// <summary>A sample order's text.</summary>
     public static string Sample(string name) => File.ReadAllText(Path.Combine(Repository.Root, "deploy", "samples", "orders", name + ".json"));
 
     /// <summary>Places an order; null if it was not accepted.</summary>
     public async Task<Uri?> PlaceAsync(string order, string? idempotencyKey = null)
     {
+        using var answer = await PostAsync(order, idempotencyKey is null ? [] : [("Idempotency-Key", idempotencyKey)]);
+        return answer.IsSuccessStatusCode ? answer.Headers.Location : null;
+    }
+
+    /// <summary>Posts an order as it is.</summary>
+    public async Task<HttpResponseMessage> PostAsync(string order, params (string Name, string Value)[] headers)
+    {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("orders", UriKind.Relative));
         request.Content = new StringContent(order, System.Text.Encoding.UTF8, "application/json");
-        if (idempotencyKey is not null)
-            request.Headers.Add("Idempotency-Key", idempotencyKey);
-        using var answer = await Api.SendAsync(request);
-        return answer.IsSuccessStatusCode ? answer.Headers.Location : null;
+        foreach (var (name, value) in headers)
+            request.Headers.TryAddWithoutValidation(name, value);
+        return await Api.SendAsync(request);
     }
 
     /// <summary>An order's status, once it is one of those given. It may be asked while parts of the mesh are away.</summary>
@@ -111,5 +120,18 @@ public sealed class Mesh : IAsyncDisposable
         await RunAsync("down");
         Api?.Dispose();
         System.IO.Directory.Delete(_directory, recursive: true);
+    }
+
+    private sealed class Pause : IDisposable
+    {
+        private readonly int _pid;
+
+        public Pause(int pid)
+        {
+            _pid = pid;
+            ChildProcess.Signal(pid, ChildProcess.Stop);
+        }
+
+        public void Dispose() => ChildProcess.Signal(_pid, ChildProcess.Continue);
     }
 }

@@ -110,7 +110,7 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
         answer.EnsureSuccessStatusCode();
         var status = (await answer.Content.ReadFromJsonAsync<JsonElement>(stop)).GetProperty("status").GetString();
         if (status != "Completed")
-            throw new OrafoException($"{order} is {status} after a minute.");
+            throw new OrafoException($"{order} is {status}, not Completed, after waiting for up to a minute.");
     }
 
     /// <summary>Waits until so many more orders are completed than were before.</summary>

@@ -10,6 +10,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
     public const int Interrupt = 2;
     public const int Terminate = 15;
     public const int Kill = 9;
+    public const int Continue = 18;
+    public const int Stop = 19;
 
     private readonly Process _process;
     private readonly Watchdog _watchdog;

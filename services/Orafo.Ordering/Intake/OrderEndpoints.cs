@@ -94,12 +94,19 @@ public static class OrderEndpoints
 
         async Task<Results<Ok<OrderStatus>, Accepted<OrderAccepted>, ValidationProblem, ProblemHttpResult>> Answer(Guid id)
         {
-            if (Preference.Wait(prefer) is not { } wait)
+            if (Preference.Wait(prefer) is not { } wait || !await watch.Wait(id, wait, cancellationToken))
                 return Accepted(id, OrderTransition.Submitted);
-            Preference.Applied(response, wait);
-            await watch.Wait(id, wait, cancellationToken);
-            var status = (await Find(id, db, cancellationToken))!;
-            return OrderWatch.IsSettled(status.Status) ? TypedResults.Ok(status) : Accepted(id, status.Status);
+            try
+            {
+                var status = (await Find(id, db, cancellationToken))!;
+                Preference.Applied(response, wait);
+                return OrderWatch.IsSettled(status.Status) ? TypedResults.Ok(status) : Accepted(id, status.Status);
+            }
+            // The order is stored, whatever has become of the database since: a 503 would have it placed again.
+            catch (Exception e) when (ReliableDelivery.IsInfrastructure(e))
+            {
+                return Accepted(id, OrderTransition.Submitted);
+            }
         }
     }
 
@@ -108,14 +115,11 @@ public static class OrderEndpoints
         OrderingDb db, OrderWatch watch, HttpResponse response, CancellationToken cancellationToken)
     {
         var status = await Find(id, db, cancellationToken);
-        if (Preference.Wait(prefer) is { } wait && status is not null)
+        if (Preference.Wait(prefer) is { } wait && status is not null && !OrderWatch.IsSettled(status.Status)
+            && await watch.Wait(id, wait, cancellationToken))
         {
             Preference.Applied(response, wait);
-            if (!OrderWatch.IsSettled(status.Status))
-            {
-                await watch.Wait(id, wait, cancellationToken);
-                status = await Find(id, db, cancellationToken);
-            }
+            status = await Find(id, db, cancellationToken);
         }
 
         return status is null ? TypedResults.NotFound() : TypedResults.Ok(status);

@@ -38,11 +38,12 @@ public sealed class OrderWatch : BackgroundService
     /// <summary>Whether an order in this state needs nothing more.</summary>
     public static bool IsSettled(string state) => Settled.Contains(state, StringComparer.Ordinal);
 
-    /// <summary>Returns when the order is settled, or after <paramref name="limit"/>; at once if too many wait already, or the process stops.</summary>
-    public async Task Wait(Guid order, TimeSpan limit, CancellationToken cancellationToken)
+    /// <summary>Returns when the order is settled, or after <paramref name="limit"/>; at once if the process stops.</summary>
+    /// <returns>False, at once, if too many wait already.</returns>
+    public async Task<bool> Wait(Guid order, TimeSpan limit, CancellationToken cancellationToken)
     {
         if (_waiting.Count >= MostWaiting)
-            return;
+            return false;
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping);
         var settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _waiting[settled] = order;
@@ -51,6 +52,7 @@ public sealed class OrderWatch : BackgroundService
             // It may be settled already.
             Wake();
             await settled.Task.WaitAsync(limit, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return true;
         }
         finally
         {

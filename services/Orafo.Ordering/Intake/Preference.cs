@@ -10,11 +10,12 @@ internal static class Preference
     private const int LongestWait = 60;
 
     /// <summary>How long the client wants to wait for the end, at most a minute. What is not understood is ignored, as the RFC has it.</summary>
+    /// <remarks>Commas part preferences; what follows a semicolon belongs to the preference before it.</remarks>
     public static TimeSpan? Wait(string[]? prefer)
     {
-        foreach (var preference in (prefer ?? []).SelectMany(header => header.Split([',', ';'], StringSplitOptions.TrimEntries)))
+        foreach (var preference in (prefer ?? []).SelectMany(header => header.Split(',')))
         {
-            if (preference.Split('=', 2, StringSplitOptions.TrimEntries) is [var name, var value]
+            if (preference.Split(';')[0].Split('=', 2, StringSplitOptions.TrimEntries) is [var name, var value]
                 && name.Equals("wait", StringComparison.OrdinalIgnoreCase)
                 && int.TryParse(value.Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
                 && seconds > 0)
