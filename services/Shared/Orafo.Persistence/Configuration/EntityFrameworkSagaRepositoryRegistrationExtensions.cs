@@ -1,3 +1,4 @@
+using System.Data;
 using MassTransit.Configuration;
 using MassTransit.EntityFrameworkCoreIntegration;
 using MassTransit.Saga;
@@ -6,7 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace MassTransit;
 
-/// <summary>Keeps a saga in PostgreSQL.</summary>
+/// <summary>Keeps sagas in PostgreSQL.</summary>
 public static class EntityFrameworkSagaRepositoryRegistrationExtensions
 {
     /// <summary>The saga is an entity of a DbContext; see <see cref="IEntityFrameworkSagaRepositoryConfigurator{TSaga}"/>.</summary>
@@ -19,6 +20,18 @@ public static class EntityFrameworkSagaRepositoryRegistrationExtensions
         configurator.Repository(repository.Register);
         return configurator;
     }
+
+    /// <summary>For all sagas that are added without saying where they are kept.</summary>
+    public static void SetEntityFrameworkSagaRepositoryProvider(
+        this IRegistrationConfigurator configurator, Action<IEntityFrameworkSagaRepositoryConfigurator> configure) =>
+        configurator.SetSagaRepositoryProvider(new EntityFrameworkSagaRepositoryRegistrationProvider(configure));
+}
+
+internal sealed class EntityFrameworkSagaRepositoryRegistrationProvider(Action<IEntityFrameworkSagaRepositoryConfigurator> configure)
+    : ISagaRepositoryRegistrationProvider
+{
+    public void Configure<TSaga>(ISagaRegistrationConfigurator<TSaga> configurator) where TSaga : class, ISaga =>
+        configurator.EntityFrameworkRepository(configure);
 }
 
 internal sealed class EntityFrameworkSagaRepositoryConfigurator<TSaga> : IEntityFrameworkSagaRepositoryConfigurator<TSaga>
@@ -29,17 +42,30 @@ internal sealed class EntityFrameworkSagaRepositoryConfigurator<TSaga> : IEntity
 
     public ConcurrencyMode ConcurrencyMode { set => _options.ConcurrencyMode = value; }
 
+    public IsolationLevel IsolationLevel { set => _options.IsolationLevel = value; }
+
     public void CustomizeQuery(Func<IQueryable<TSaga>, IQueryable<TSaga>> queryCustomization) => _options.Customize = queryCustomization;
 
-    public void ExistingDbContext<TDbContext>() where TDbContext : DbContext => _register = services =>
+    public void AddDbContext<TContext, TImplementation>(Action<IServiceProvider, DbContextOptionsBuilder<TImplementation>>? optionsAction = null)
+        where TContext : DbContext
+        where TImplementation : DbContext, TContext => _register = services =>
     {
-        services.AddSingleton(_options);
-        services.RegisterSagaRepository<TSaga, TDbContext, SagaConsumeContextFactory<TDbContext, TSaga>,
-            DbContextSagaRepositoryContextFactory<TDbContext, TSaga>>();
-        services.RegisterLoadSagaRepository<TSaga, DbContextSagaRepositoryContextFactory<TDbContext, TSaga>>();
-        services.RegisterQuerySagaRepository<TSaga, DbContextSagaRepositoryContextFactory<TDbContext, TSaga>>();
+        services.AddDbContext<TContext, TImplementation>((provider, options) =>
+            optionsAction?.Invoke(provider, (DbContextOptionsBuilder<TImplementation>)options));
+        RegisterRepository<TContext>(services);
     };
 
+    public void ExistingDbContext<TContext>() where TContext : DbContext => _register = RegisterRepository<TContext>;
+
     public void Register(ISagaRepositoryRegistrationConfigurator<TSaga> services) =>
-        (_register ?? throw new ConfigurationException($"The repository of {typeof(TSaga).Name} has no DbContext: call ExistingDbContext."))(services);
+        (_register ?? throw new ConfigurationException(
+            $"The repository of {typeof(TSaga).Name} has no DbContext: call ExistingDbContext or AddDbContext."))(services);
+
+    private void RegisterRepository<TContext>(IServiceCollection services) where TContext : DbContext
+    {
+        services.AddSingleton(_options);
+        services.RegisterSagaRepository<TSaga, TContext, SagaConsumeContextFactory<TContext, TSaga>, DbContextSagaRepositoryContextFactory<TContext, TSaga>>();
+        services.RegisterLoadSagaRepository<TSaga, DbContextSagaRepositoryContextFactory<TContext, TSaga>>();
+        services.RegisterQuerySagaRepository<TSaga, DbContextSagaRepositoryContextFactory<TContext, TSaga>>();
+    }
 }

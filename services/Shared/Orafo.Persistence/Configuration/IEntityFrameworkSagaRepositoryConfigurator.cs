@@ -1,16 +1,37 @@
+using System.Data;
 using Microsoft.EntityFrameworkCore;
 
 namespace MassTransit;
 
-/// <summary>Configures where and how a saga is kept. Names and meaning are those of MassTransit.EntityFrameworkCore 8.5.</summary>
-public interface IEntityFrameworkSagaRepositoryConfigurator<TSaga> where TSaga : class, ISaga
+/// <summary>Configures where and how sagas are kept. Names and meaning are those of MassTransit.EntityFrameworkCore 8.5.</summary>
+public interface IEntityFrameworkSagaRepositoryConfigurator
 {
-    /// <summary>Pessimistic unless said otherwise.</summary>
+    /// <summary>
+    /// Pessimistic unless said otherwise: the saga's row is locked. Optimistic: a saga that another message changed meanwhile
+    /// makes SaveChanges fail with <see cref="DbUpdateConcurrencyException"/>, and the retry tries again; it needs a concurrency token.
+    /// </summary>
     ConcurrencyMode ConcurrencyMode { set; }
 
-    /// <summary>The saga is an entity of this DbContext, which is registered already.</summary>
-    void ExistingDbContext<TDbContext>() where TDbContext : DbContext;
+    /// <summary>
+    /// Of the transaction around a message on an endpoint without an outbox: READ COMMITTED unless said otherwise.
+    /// An outbox has its own.
+    /// </summary>
+    IsolationLevel IsolationLevel { set; }
 
+    /// <summary>Registers the DbContext, and keeps the saga in it.</summary>
+    /// <typeparam name="TContext">What the repository asks the container for.</typeparam>
+    /// <typeparam name="TImplementation">What it gets.</typeparam>
+    void AddDbContext<TContext, TImplementation>(Action<IServiceProvider, DbContextOptionsBuilder<TImplementation>>? optionsAction = null)
+        where TContext : DbContext
+        where TImplementation : DbContext, TContext;
+
+    /// <summary>The saga is an entity of this DbContext, which is registered already.</summary>
+    void ExistingDbContext<TContext>() where TContext : DbContext;
+}
+
+/// <summary>The same for one saga.</summary>
+public interface IEntityFrameworkSagaRepositoryConfigurator<TSaga> : IEntityFrameworkSagaRepositoryConfigurator where TSaga : class, ISaga
+{
     /// <summary>Adds to the query that loads the saga, for example includes.</summary>
     void CustomizeQuery(Func<IQueryable<TSaga>, IQueryable<TSaga>> queryCustomization);
 }
@@ -19,6 +40,9 @@ public interface IEntityFrameworkSagaRepositoryConfigurator<TSaga> where TSaga :
 public static class EntityFrameworkSagaRepositoryConfiguratorExtensions
 {
     /// <summary>PostgreSQL: the only dialect there is; the call is accepted for source compatibility.</summary>
-    public static IEntityFrameworkSagaRepositoryConfigurator<TSaga> UsePostgres<TSaga>(
-        this IEntityFrameworkSagaRepositoryConfigurator<TSaga> configurator) where TSaga : class, ISaga => configurator;
+    public static IEntityFrameworkSagaRepositoryConfigurator<T> UsePostgres<T>(
+        this IEntityFrameworkSagaRepositoryConfigurator<T> configurator) where T : class, ISaga => configurator;
+
+    /// <inheritdoc cref="UsePostgres{T}"/>
+    public static IEntityFrameworkSagaRepositoryConfigurator UsePostgres(this IEntityFrameworkSagaRepositoryConfigurator configurator) => configurator;
 }

@@ -43,7 +43,7 @@ internal sealed class DbContextSagaRepositoryContextFactory<TDbContext, TSaga>(
             return;
         }
 
-        await using var transaction = await db.Database.BeginTransactionAsync(context.CancellationToken);
+        await using var transaction = await db.Database.BeginTransactionAsync(options.IsolationLevel, context.CancellationToken);
         await work();
         await db.SaveChangesAsync(context.CancellationToken);
         await transaction.CommitAsync(context.CancellationToken);

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking.Internal;
@@ -19,6 +20,7 @@ internal sealed class DbContextSagaRepositoryOptions<TSaga> : ISagaLoader where 
     private IKey? _key;
 
     public ConcurrencyMode ConcurrencyMode { get; set; } = ConcurrencyMode.Pessimistic;
+    public IsolationLevel IsolationLevel { get; set; } = IsolationLevel.ReadCommitted;
     public Func<IQueryable<TSaga>, IQueryable<TSaga>> Customize { get; set; } = sagas => sagas;
 
     /// <summary>
