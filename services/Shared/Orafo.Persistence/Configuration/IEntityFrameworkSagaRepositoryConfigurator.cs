@@ -32,7 +32,7 @@ public interface IEntityFrameworkSagaRepositoryConfigurator
 /// <summary>The same for one saga.</summary>
 public interface IEntityFrameworkSagaRepositoryConfigurator<TSaga> : IEntityFrameworkSagaRepositoryConfigurator where TSaga : class, ISaga
 {
-    /// <summary>Adds to the query that loads the saga, for example includes.</summary>
+    /// <summary>Adds to the query that loads the saga, for example includes. In pessimistic mode it is a second query, after the lock.</summary>
     void CustomizeQuery(Func<IQueryable<TSaga>, IQueryable<TSaga>> queryCustomization);
 }
 

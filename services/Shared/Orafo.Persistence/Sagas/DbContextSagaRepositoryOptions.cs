@@ -21,7 +21,7 @@ internal sealed class DbContextSagaRepositoryOptions<TSaga> : ISagaLoader where 
 
     public ConcurrencyMode ConcurrencyMode { get; set; } = ConcurrencyMode.Pessimistic;
     public IsolationLevel IsolationLevel { get; set; } = IsolationLevel.ReadCommitted;
-    public Func<IQueryable<TSaga>, IQueryable<TSaga>> Customize { get; set; } = sagas => sagas;
+    public Func<IQueryable<TSaga>, IQueryable<TSaga>>? Customization { private get; set; }
 
     /// <summary>
     /// The saga with the given id: as another delivery of the same transaction left it, else from the database, its row locked
@@ -43,7 +43,7 @@ internal sealed class DbContextSagaRepositoryOptions<TSaga> : ISagaLoader where 
         work.IsOpen = true;
         try
         {
-            return await Customize(Locked(db, [correlationId])).AsTracking().SingleOrDefaultAsync(cancellationToken);
+            return (await Query(db, [correlationId], cancellationToken)).SingleOrDefault();
         }
         finally
         {
@@ -54,16 +54,29 @@ internal sealed class DbContextSagaRepositoryOptions<TSaga> : ISagaLoader where 
     /// <summary>Has the sagas of several messages in the change tracker before they are asked for, in one query.</summary>
     public async Task Load(DbContext db, IReadOnlyCollection<Guid> correlationIds, CancellationToken cancellationToken)
     {
-        var found = await Customize(Locked(db, [.. correlationIds])).AsTracking().ToListAsync(cancellationToken);
+        var found = await Query(db, [.. correlationIds], cancellationToken);
         var work = SharedWork.Of(db);
         foreach (var id in correlationIds.Except(found.Select(saga => saga.CorrelationId)))
             work.IsAbsent(id);
     }
 
-    private IQueryable<TSaga> Locked(DbContext db, Guid[] correlationIds) =>
-        ConcurrencyMode == ConcurrencyMode.Pessimistic
-            ? db.Set<TSaga>().FromSqlRaw(_lockStatement ??= LockStatement(db), [correlationIds])
-            : db.Set<TSaga>().Where(saga => correlationIds.Contains(saga.CorrelationId));
+    /// <summary>The sagas with what the customization adds to them.</summary>
+    public IQueryable<TSaga> Customize(IQueryable<TSaga> sagas) => Customization is null ? sagas : Customization(sagas);
+
+    private async Task<List<TSaga>> Query(DbContext db, Guid[] correlationIds, CancellationToken cancellationToken)
+    {
+        var sagas = db.Set<TSaga>().Where(saga => correlationIds.Contains(saga.CorrelationId));
+        if (ConcurrencyMode == ConcurrencyMode.Pessimistic)
+        {
+            var locked = db.Set<TSaga>().FromSqlRaw(_lockStatement ??= LockStatement(db), [correlationIds]);
+            if (Customization is null)
+                return await locked.AsTracking().ToListAsync(cancellationToken);
+            // Other tables a statement sees as they were before it waited for the lock (PostgreSQL documentation, 13.2.1): they are read after it.
+            await locked.Select(saga => saga.CorrelationId).ToListAsync(cancellationToken);
+        }
+
+        return await Customize(sagas).AsTracking().ToListAsync(cancellationToken);
+    }
 
     private IKey Key(DbContext db) => _key ??= db.Model.FindEntityType(typeof(TSaga))?.FindPrimaryKey()
         ?? throw new ConfigurationException($"{db.GetType().Name} has no entity {typeof(TSaga).Name} with a key.");
