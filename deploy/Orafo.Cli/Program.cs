@@ -28,6 +28,7 @@ ordersOption.Validators.Add(result =>
         result.AddError($"--orders is a number from 1 to {BenchCommand.MostOrders}.");
 });
 var jsonFileOption = new Option<string?>("--json") { Description = "Writes the figures there, too.", HelpName = "FILE" };
+var retryOption = new Option<bool>("--retry") { Description = "Has them sent again now, parked or not." };
 var testArguments = new Argument<string[]>("arguments") { Description = "For dotnet test, after --: for example -- --filter Name~Invoice", Arity = ArgumentArity.ZeroOrMore };
 
 var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, no accepted order is lost, none is handled twice.")
@@ -46,6 +47,8 @@ var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, n
         (parsed, stop) => OrderCommand.RunAsync(Data(parsed), parsed.GetValue(fileArgument)!, stop)),
     Command("audit", "Proves that each order was done once and completely; exit code 0 only if the ledgers are clean.", [dataOption],
         (parsed, stop) => AuditCommand.RunAsync(Data(parsed), stop)),
+    Command("outbox", "The messages that the broker refused, why, and when they are sent again.", [retryOption, dataOption],
+        (parsed, stop) => OutboxCommand.RunAsync(Data(parsed), parsed.GetValue(retryOption), stop)),
     Command("bench", "Measures a mesh of its own: orders a second, CPU, latency, round trips.", [ordersOption, jsonFileOption],
         (parsed, stop) => BenchCommand.RunAsync(parsed.GetValue(ordersOption), parsed.GetValue(jsonFileOption), stop)),
     Command("test", "Runs every test, on a PostgreSQL and a RabbitMQ of its own.", [testArguments],

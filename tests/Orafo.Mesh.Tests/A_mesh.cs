@@ -177,6 +177,26 @@ public sealed class A_mesh
     }
 
     [Test]
+    public async Task Shows_what_its_broker_refuses_and_completes_the_order_once_the_cause_is_gone()
+    {
+        Uri? order;
+        using (await _mesh.PauseAsync("hand-over"))
+        {
+            using (var management = await Management())
+                (await management.DeleteAsync(new Uri("queues/orafo/hand-over", UriKind.Relative))).EnsureSuccessStatusCode();
+            order = await _mesh.PlaceAsync(Testing.Mesh.Sample(Good));
+            var (exitCode, output) = await Refusals();
+            Assert.That(exitCode, Is.Zero);
+            Assert.That(output, Does.Contain("ordering: 1 transactions").And.Contain("HandOver").And.Contain("returned").And.Contain("hand-over: nothing was refused"));
+        }
+
+        var (_, retried) = await _mesh.RunAsync("outbox", "--retry");
+        Assert.That(retried, Does.Contain("ordering"));
+        await _mesh.FollowAsync(order!, "Completed");
+        Assert.That((await _mesh.RunAsync("outbox")).Output, Does.Contain("ordering: nothing was refused"));
+    }
+
+    [Test]
     public async Task Leaves_no_process_behind_and_forgets_nothing_over_a_restart()
     {
         var state = Orafo.Cli.Mesh.MeshState.Running(new(_mesh.Directory));
@@ -207,13 +227,34 @@ public sealed class A_mesh
         return JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("status").GetString();
     }
 
+    /// <summary>What <c>outbox</c> says as soon as something was refused; within a minute, or what it said last.</summary>
+    private async Task<(int ExitCode, string Output)> Refusals()
+    {
+        var until = DateTime.UtcNow.AddMinutes(1);
+        (int ExitCode, string Output) said;
+        do
+        {
+            said = await _mesh.RunAsync("outbox");
+        }
+        while (!said.Output.Contains("attempts", StringComparison.Ordinal) && DateTime.UtcNow < until);
+        return said;
+    }
+
     private async Task<string[]> Queues()
     {
-        var management = (await _mesh.StatusAsync()).GetProperty("management");
-        using var http = new HttpClient();
-        http.DefaultRequestHeaders.Authorization = new("Basic", Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(
-            $"{management.GetProperty("user").GetString()}:{management.GetProperty("password").GetString()}")));
-        using var queues = JsonDocument.Parse(await http.GetStringAsync(new Uri(management.GetProperty("url").GetString() + "/api/queues/orafo")));
+        using var management = await Management();
+        using var queues = JsonDocument.Parse(await management.GetStringAsync(new Uri("queues/orafo", UriKind.Relative)));
         return [.. queues.RootElement.EnumerateArray().Select(queue => queue.GetProperty("name").GetString()!)];
+    }
+
+    private async Task<HttpClient> Management()
+    {
+        var management = (await _mesh.StatusAsync()).GetProperty("management");
+        var credentials = $"{management.GetProperty("user").GetString()}:{management.GetProperty("password").GetString()}";
+        return new HttpClient
+        {
+            BaseAddress = new Uri(management.GetProperty("url").GetString() + "/api/"),
+            DefaultRequestHeaders = { Authorization = new("Basic", Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(credentials))) },
+        };
     }
 }

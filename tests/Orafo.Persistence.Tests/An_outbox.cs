@@ -96,6 +96,53 @@ public sealed class An_outbox
             db.Set<OutboxMessage>().Where(message => message.MessageType.Contains(nameof(RecallHandOver)));
     }
 
+    /// <remarks>
+    /// RabbitMQ closes the channel if an exchange is said to be of another type than it is, and the connection on headers larger
+    /// than a frame; a routing key has 255 bytes at most.
+    /// </remarks>
+    [TestCase("channel")]
+    [TestCase("connection")]
+    [TestCase("message")]
+    public async Task Parks_what_fails_whenever_it_is_sent_and_holds_up_nobody_else(string broken)
+    {
+        await using var service = await LedgerService.Start();
+        await using (var scope = service.Instances[0].Services.CreateAsyncScope())
+        {
+            var publish = scope.ServiceProvider.GetRequiredService<IPublishEndpoint>();
+            await publish.Publish(new Note("before", 1));
+            if (broken == "channel")
+            {
+                var endpoint = await scope.ServiceProvider.GetRequiredService<ISendEndpointProvider>().GetSendEndpoint(new Uri("exchange:note?type=topic"));
+                await endpoint.Send(new Note("poisoned", 1));
+            }
+            else if (broken == "connection")
+                await publish.Publish(new Note("poisoned", 1), context => context.Headers.Set("larger-than-a-frame", new string('x', 200_000)));
+            else
+                await publish.Publish(new Note("poisoned", 1), context => context.SetRoutingKey(new string('x', 300)));
+            await publish.Publish(new Note("after", 1));
+            await scope.ServiceProvider.GetRequiredService<LedgerDb>().SaveChangesAsync();
+        }
+
+        var sent = 0;
+        await service.Eventually(
+            async db =>
+            {
+                await service.Publish(new Note("others", sent++));
+                return await db.Set<OutboxMessage>().Select(message => message.Failures).MaxAsync(failures => (int?)failures);
+            },
+            failures => failures >= 3);
+        await service.Eventually(db => db.Effects.CountAsync(effect => effect.Of == "others"), seen => seen == sent);
+        var left = await service.Eventually(
+            db => db.Set<OutboxMessage>().OrderBy(message => message.SequenceNumber).ToListAsync(), messages => messages.Count == 2);
+        Assert.Multiple(() =>
+        {
+            Assert.That(left[0].LastError, Is.Not.Empty);
+            Assert.That(left[0].Due, Is.GreaterThan(DateTime.UtcNow.AddMinutes(20)));
+            Assert.That(left[1], Has.Property(nameof(OutboxMessage.IsFirst)).False.And.Property(nameof(OutboxMessage.Failures)).Zero);
+        });
+        TestContext.Out.WriteLine($"{broken}: {left[0].Attempts} attempts, {left[0].LastError}, {sent} others");
+    }
+
     [Test]
     public async Task Needs_no_consumer_for_an_event_that_is_true_whether_or_not_anybody_listens()
     {

@@ -96,6 +96,12 @@ namespace Orafo.HandOver.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("expiration_time");
 
+                    b.Property<int>("Failures")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(0)
+                        .HasColumnName("failures");
+
                     b.Property<string>("FaultAddress")
                         .HasColumnType("text")
                         .HasColumnName("fault_address");
@@ -152,9 +158,13 @@ namespace Orafo.HandOver.Migrations
                     b.HasKey("OutboxId", "SequenceNumber")
                         .HasName("pk_outbox_message");
 
-                    b.HasIndex("Due")
+                    b.HasIndex(new[] { "Due" }, "due")
                         .HasDatabaseName("ix_outbox_message_due")
-                        .HasFilter("is_first");
+                        .HasFilter("is_first and attempts = 0");
+
+                    b.HasIndex(new[] { "Due" }, "refused")
+                        .HasDatabaseName("ix_outbox_message_refused")
+                        .HasFilter("is_first and attempts > 0");
 
                     b.ToTable("outbox_message", (string)null);
                 });

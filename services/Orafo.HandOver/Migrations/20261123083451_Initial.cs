@@ -55,6 +55,7 @@ namespace Orafo.HandOver.Migrations
                     is_first = table.Column<bool>(type: "boolean", nullable: false),
                     due = table.Column<DateTime>(type: "timestamp with time zone", nullable: false, defaultValueSql: "now()"),
                     attempts = table.Column<int>(type: "integer", nullable: false),
+                    failures = table.Column<int>(type: "integer", nullable: false, defaultValue: 0),
                     last_error = table.Column<string>(type: "text", nullable: true),
                     message_id = table.Column<Guid>(type: "uuid", nullable: false),
                     conversation_id = table.Column<Guid>(type: "uuid", nullable: true),
@@ -93,7 +94,13 @@ namespace Orafo.HandOver.Migrations
                 name: "ix_outbox_message_due",
                 table: "outbox_message",
                 column: "due",
-                filter: "is_first");
+                filter: "is_first and attempts = 0");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_outbox_message_refused",
+                table: "outbox_message",
+                column: "due",
+                filter: "is_first and attempts > 0");
         }
 
         /// <inheritdoc />

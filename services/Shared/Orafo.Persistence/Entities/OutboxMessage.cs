@@ -19,8 +19,11 @@ public class OutboxMessage
     /// <summary>Whether somebody asked for it to be sent at <see cref="Due"/>.</summary>
     internal bool IsScheduled { get; init; }
 
-    /// <summary>How often the broker refused or returned it.</summary>
+    /// <summary>How often the broker refused it, returned it, or did not answer. Outages do not count.</summary>
     public int Attempts { get; set; }
+
+    /// <summary>How often sending it failed although others got through (it closes the channel, cannot be written, …). After three times it is parked.</summary>
+    public int Failures { get; set; }
 
     /// <summary>Why it is still here.</summary>
     public string? LastError { get; set; }

@@ -31,6 +31,7 @@ public static class TransactionalOutboxModelBuilderExtensions
         outbox.Property(x => x.IsFirst).HasColumnName("is_first");
         outbox.Property(x => x.Due).HasColumnName("due").HasDefaultValueSql("now()");
         outbox.Property(x => x.Attempts).HasColumnName("attempts");
+        outbox.Property(x => x.Failures).HasColumnName("failures").HasDefaultValue(0);
         outbox.Property(x => x.LastError).HasColumnName("last_error");
         outbox.Property(x => x.MessageId).HasColumnName("message_id");
         outbox.Property(x => x.ConversationId).HasColumnName("conversation_id");
@@ -48,7 +49,8 @@ public static class TransactionalOutboxModelBuilderExtensions
         outbox.Property(x => x.ContentType).HasColumnName("content_type");
         outbox.Property(x => x.MessageType).HasColumnName("message_type");
         outbox.Property(x => x.Body).HasColumnName("body");
-        outbox.HasIndex(x => x.Due).HasFilter("is_first").HasDatabaseName("ix_outbox_message_due");
+        outbox.HasIndex(x => x.Due, "due").HasFilter("is_first and attempts = 0").HasDatabaseName("ix_outbox_message_due");
+        outbox.HasIndex(x => x.Due, "refused").HasFilter("is_first and attempts > 0").HasDatabaseName("ix_outbox_message_refused");
         outbox.Ignore(x => x.IsScheduled);
         callback?.Invoke(outbox);
     }

@@ -31,6 +31,7 @@ internal sealed class OutboxInstruments<TDbContext> : IDisposable where TDbConte
         _deliveries = _meter.CreateHistogram<int>("orafo.inbox.deliveries", "{message}", "Deliveries that shared a transaction.");
         _meter.CreateObservableGauge("orafo.outbox.waiting", () => Reading(reading => reading.Waiting), "{message}", "Messages that are due and have not left.");
         _meter.CreateObservableGauge("orafo.outbox.lag", () => Reading(reading => reading.Lag.TotalSeconds), "s", "Age of the oldest of them.");
+        _meter.CreateObservableGauge("orafo.outbox.parked", () => Reading(reading => reading.Parked), "{transaction}", "Transactions whose first message fails whenever it is sent.");
         _meter.CreateObservableGauge("orafo.inbox.size", () => Reading(reading => reading.InboxRows), "{message}", "Messages that are remembered, as the planner estimates.");
     }
 
@@ -63,4 +64,5 @@ internal sealed class OutboxInstruments<TDbContext> : IDisposable where TDbConte
 /// <param name="Waiting">Messages that are due, or were refused.</param>
 /// <param name="Lag">Since the oldest of them was published or scheduled.</param>
 /// <param name="InboxRows">Estimated.</param>
-internal sealed record OutboxReading(long Waiting, TimeSpan Lag, long InboxRows);
+/// <param name="Parked">Transactions whose first message fails whenever it is sent.</param>
+internal sealed record OutboxReading(long Waiting, TimeSpan Lag, long InboxRows, long Parked);

@@ -18,7 +18,7 @@ internal sealed class OutboxWatch<TDbContext>(
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
         Task.FromResult(instruments.LastReading is { } reading && reading.Lag > options.LagLimit
-            ? HealthCheckResult.Degraded($"{reading.Waiting} messages wait, the oldest for {reading.Lag.TotalSeconds:0} s.")
+            ? HealthCheckResult.Degraded($"{reading.Waiting} messages wait, the oldest for {reading.Lag.TotalSeconds:0} s; {reading.Parked} transactions are parked.")
             : HealthCheckResult.Healthy());
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -59,6 +59,6 @@ internal sealed class OutboxWatch<TDbContext>(
         await using var look = new NpgsqlCommand(OutboxStatements.Watch, (NpgsqlConnection)db.GetDbConnection());
         await using var row = await look.ExecuteReaderAsync(cancellationToken);
         await row.ReadAsync(cancellationToken);
-        return new(row.GetInt64(0), TimeSpan.FromSeconds(row.GetDouble(1)), row.GetInt64(2));
+        return new(row.GetInt64(0), TimeSpan.FromSeconds(row.GetDouble(1)), row.GetInt64(2), row.GetInt64(3));
     }
 }

@@ -1,22 +1,15 @@
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
-/// <summary>Waits longer after each failure, up to a bound, with jitter; and says when a failure is worth a log line.</summary>
+/// <summary>Waits longer after each failure, up to a bound, with jitter.</summary>
 internal sealed class Backoff(TimeSpan shortest, TimeSpan longest, TimeProvider time)
 {
-    private static readonly TimeSpan QuietTime = TimeSpan.FromMinutes(1);
+    private readonly OncePerMinute _log = new(time);
     private int _failures;
-    private long? _lastLogged;
 
     public void Reset() => _failures = 0;
 
-    /// <summary>True at most once a minute.</summary>
-    public bool ShouldLog()
-    {
-        if (_lastLogged is { } last && time.GetElapsedTime(last) < QuietTime)
-            return false;
-        _lastLogged = time.GetTimestamp();
-        return true;
-    }
+    /// <summary>Whether this failure is worth a log line.</summary>
+    public bool ShouldLog() => _log.IsDue();
 
     /// <summary>Returns early, without an error, when cancelled: the caller looks at its token anyway.</summary>
     public async Task Wait(CancellationToken cancellationToken)
@@ -28,5 +21,19 @@ internal sealed class Backoff(TimeSpan shortest, TimeSpan longest, TimeProvider 
         delay *= 0.5 + Random.Shared.NextDouble();
 #pragma warning restore CA5394
         await Task.Delay(delay, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+}
+
+/// <summary>Is due at once, and then once a minute at most: log lines that say the same again and again.</summary>
+internal sealed class OncePerMinute(TimeProvider time)
+{
+    private long? _last;
+
+    public bool IsDue()
+    {
+        if (_last is { } last && time.GetElapsedTime(last) < TimeSpan.FromMinutes(1))
+            return false;
+        _last = time.GetTimestamp();
+        return true;
     }
 }

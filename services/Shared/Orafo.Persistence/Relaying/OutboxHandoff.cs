@@ -32,7 +32,7 @@ internal sealed class OutboxHandoff<TDbContext>(
     private const int MostDeletions = 1000;
 
     private readonly ConcurrentQueue<Sent> _confirmed = [];
-    private readonly ConcurrentQueue<Guid> _failed = [];
+    private readonly ConcurrentQueue<SendOutcome> _failed = [];
     private readonly SemaphoreSlim _wake = new(0);
     private readonly CancellationTokenSource _stopping = new();
     private int _isWoken;
@@ -133,12 +133,12 @@ internal sealed class OutboxHandoff<TDbContext>(
         try
         {
             var outcome = await sender.SendInOrder(Array.ConvertAll(messages, StoredMessage.Of), _stopping.Token);
-            if (outcome.Failure is null)
+            if (outcome.Verdict == SendVerdict.Unclear)
+                outcome = await Judge(outcome);
+            if (outcome.Verdict == SendVerdict.Confirmed)
                 _confirmed.Enqueue(new Sent(outcome.OutboxId, lease));
             else
-                _failed.Enqueue(outcome.OutboxId);
-            if (outcome.IsOutage)
-                _isOpen = false;
+                _failed.Enqueue(outcome);
             Wake();
         }
         // The process stops, or the message cannot be read: the relay meets it when the lease is over.
@@ -152,6 +152,16 @@ internal sealed class OutboxHandoff<TDbContext>(
         }
     }
 
+    /// <summary>Nothing is handed off before something gets through again. What failed beside others is left for the relay to find out.</summary>
+    private async Task<SendOutcome> Judge(SendOutcome outcome)
+    {
+        _isOpen = false;
+        if (!await sender.Probe(_stopping.Token))
+            return outcome;
+        Open();
+        return outcome.IsUnanswered ? outcome with { Verdict = SendVerdict.Refused } : outcome;
+    }
+
     private void Wake()
     {
         if (Interlocked.Exchange(ref _isWoken, 1) == 0)
@@ -160,12 +170,14 @@ internal sealed class OutboxHandoff<TDbContext>(
 
     private async Task Sweep()
     {
-        List<Guid> failed = [];
-        while (_failed.TryDequeue(out var outboxId))
-            failed.Add(outboxId);
+        List<SendOutcome> failed = [];
+        while (_failed.TryDequeue(out var outcome))
+            failed.Add(outcome);
         if (failed.Count > 0)
         {
-            await Execute(new(OutboxStatements.GiveBack) { Parameters = { new() { Value = failed.ToArray() } } });
+            await Execute(
+                new(OutboxStatements.GiveBack) { Parameters = { new() { Value = failed.Select(outcome => outcome.OutboxId).ToArray() } } },
+                SendOutcome.PutOff([.. failed.Where(outcome => outcome.Verdict == SendVerdict.Refused)]));
             signal.Raise();
         }
 
@@ -183,12 +195,14 @@ internal sealed class OutboxHandoff<TDbContext>(
         }
     }
 
-    private async Task Execute(NpgsqlBatchCommand command)
+    private async Task Execute(params NpgsqlBatchCommand[] commands)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
         await db.OpenConnectionAsync(CancellationToken.None);
-        await using var batch = new NpgsqlBatch((NpgsqlConnection)db.GetDbConnection()) { BatchCommands = { command } };
+        await using var batch = new NpgsqlBatch((NpgsqlConnection)db.GetDbConnection());
+        foreach (var command in commands)
+            batch.BatchCommands.Add(command);
         await batch.ExecuteNonQueryAsync(CancellationToken.None);
     }
 }

@@ -12,6 +12,7 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// It takes what <see cref="OutboxHandoff{TDbContext}"/> did not: of other processes, put off, scheduled, or stored while nothing went through.
 /// If it dies at any line, the claim is rolled back and the messages are sent again: the receiver's inbox drops the second ones.
 /// A message that the broker refuses puts off its own transaction only. A broker or database that is away puts off the relay.
+/// What was refused before has a loop of its own: nobody else waits for its time-outs.
 /// </remarks>
 internal sealed class OutboxRelay<TDbContext>(
     OutboxSender<TDbContext> sender, OutboxHandoff<TDbContext> handoff, IServiceScopeFactory scopes, OutboxSignal<TDbContext> signal,
@@ -19,18 +20,26 @@ internal sealed class OutboxRelay<TDbContext>(
     : BackgroundService
     where TDbContext : DbContext
 {
-    private readonly Backoff _backoff = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(10), time);
+    /// <summary>How many messages of a batch are tried by themselves. The others are put off: there is no hurry.</summary>
+    private const int MostAlone = 10;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    private readonly OncePerMinute _failures = new(time);
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+        Relay(OutboxStatements.Claim, () => signal.Wait(options.QueryDelay, stoppingToken), stoppingToken),
+        Relay(OutboxStatements.ClaimRefused, () => Task.Delay(options.QueryDelay, time, stoppingToken), stoppingToken));
+
+    private async Task Relay(string claim, Func<Task> rest, CancellationToken stoppingToken)
     {
+        var backoff = new Backoff(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(10), time);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                var isMoreWaiting = await RelayBatch(stoppingToken);
-                _backoff.Reset();
+                var isMoreWaiting = await RelayBatch(claim, stoppingToken);
+                backoff.Reset();
                 if (!isMoreWaiting)
-                    await signal.Wait(options.QueryDelay, stoppingToken);
+                    await rest();
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -39,15 +48,15 @@ internal sealed class OutboxRelay<TDbContext>(
             // Nothing that a batch runs into may end the relay: the rows are still there and wait for the next attempt.
             catch (Exception e)
             {
-                if (_backoff.ShouldLog())
+                if (backoff.ShouldLog())
                     logger.LogWarning(e, "The outbox of {DbContext} cannot be relayed now; its messages wait", typeof(TDbContext).Name);
-                await _backoff.Wait(stoppingToken);
+                await backoff.Wait(stoppingToken);
             }
         }
     }
 
     /// <returns>Whether there may be more than this batch took.</returns>
-    private async Task<bool> RelayBatch(CancellationToken cancellationToken)
+    private async Task<bool> RelayBatch(string claim, CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
@@ -55,24 +64,58 @@ internal sealed class OutboxRelay<TDbContext>(
         var connection = (NpgsqlConnection)db.GetDbConnection();
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
 
-        var claimed = await Claim(connection, transaction, cancellationToken);
+        var claimed = await Claim(claim, connection, transaction, cancellationToken);
         if (claimed.Count == 0)
             return false;
 
-        var outcomes = await Task.WhenAll(claimed.GroupBy(message => message.OutboxId).Select(messages => sender.SendInOrder([.. messages], cancellationToken)));
+        var outcomes = await Task.WhenAll(claimed.GroupBy(message => message.OutboxId).Select(messages => Send([.. messages], cancellationToken)));
+        await Judge(outcomes, cancellationToken);
 
         // The confirms are in: what comes now must not be given up because the process is asked to stop.
         await Finish(connection, transaction, outcomes, CancellationToken.None);
 
-        if (Array.Find(outcomes, outcome => outcome.IsOutage)?.Failure is { } failure)
-            throw new ConnectionException("The broker did not confirm.", failure);
+        if (Array.Find(outcomes, outcome => outcome.Verdict == SendVerdict.Unclear) is { } unclear)
+            throw new ConnectionException("The broker did not confirm.", unclear.Failure!);
         handoff.Open();
         return outcomes.Length == options.QueryMessageLimit || Array.Exists(outcomes, IsUnfinished);
     }
 
-    private async Task<List<StoredMessage>> Claim(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken)
+    /// <summary>Sends what nothing speaks against; what failed before is left to be tried by itself.</summary>
+    private Task<SendOutcome> Send(StoredMessage[] messages, CancellationToken cancellationToken) =>
+        messages[0].Failures == 0 ? sender.SendInOrder(messages, cancellationToken) : Task.FromResult(new SendOutcome(messages, 0, SendVerdict.Unclear));
+
+    /// <summary>Finds out whose fault it is that messages failed; in an outage, they stay unclear.</summary>
+    /// <remarks>
+    /// A message can close the channel, even the connection (AMQP 0-9-1, 1.2: errors are exceptions), and whatever was sent
+    /// beside it fails too. So each is sent again by itself. If it fails again while the broker confirms a probe, it is at fault.
+    /// </remarks>
+    private async Task Judge(SendOutcome[] outcomes, CancellationToken cancellationToken)
     {
-        await using var claim = new NpgsqlCommand(OutboxStatements.Claim, connection, transaction)
+        var alone = 0;
+        for (var i = 0; i < outcomes.Length; i++)
+        {
+            if (outcomes[i].Verdict != SendVerdict.Unclear)
+                continue;
+            if (!await sender.Probe(cancellationToken))
+                return;
+            if (outcomes[i].IsUnanswered || ++alone > MostAlone)
+                outcomes[i] = outcomes[i] with { Verdict = SendVerdict.Refused };
+            else
+                outcomes[i] = await SendAlone(outcomes[i], cancellationToken);
+        }
+    }
+
+    private async Task<SendOutcome> SendAlone(SendOutcome outcome, CancellationToken cancellationToken)
+    {
+        var again = await sender.SendInOrder([.. outcome.Messages.Skip(outcome.Confirmed)], cancellationToken);
+        if (again.Verdict == SendVerdict.Unclear && await sender.Probe(cancellationToken))
+            again = again with { Verdict = again.IsUnanswered ? SendVerdict.Refused : SendVerdict.Failed };
+        return again with { Messages = outcome.Messages, Confirmed = outcome.Confirmed + again.Confirmed };
+    }
+
+    private async Task<List<StoredMessage>> Claim(string statement, NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken)
+    {
+        await using var claim = new NpgsqlCommand(statement, connection, transaction)
         {
             CommandTimeout = (int)options.QueryTimeout.TotalSeconds,
             Parameters = { new() { Value = options.QueryMessageLimit }, new() { Value = options.MessageDeliveryLimit } },
@@ -85,7 +128,7 @@ internal sealed class OutboxRelay<TDbContext>(
     }
 
     /// <summary>Whether the transaction may have messages left that come after confirmed ones.</summary>
-    private bool IsUnfinished(SendOutcome outcome) => outcome.Failure is null ? outcome.Messages.Count == options.MessageDeliveryLimit : outcome.Confirmed > 0;
+    private bool IsUnfinished(SendOutcome outcome) => outcome.Verdict == SendVerdict.Confirmed ? outcome.Messages.Count == options.MessageDeliveryLimit : outcome.Confirmed > 0;
 
     private async Task Finish(NpgsqlConnection connection, NpgsqlTransaction transaction, SendOutcome[] outcomes, CancellationToken cancellationToken)
     {
@@ -101,17 +144,13 @@ internal sealed class OutboxRelay<TDbContext>(
         });
         if (outcomes.Where(IsUnfinished).Select(outcome => outcome.OutboxId).ToArray() is { Length: > 0 } unfinished)
             finish.BatchCommands.Add(new(OutboxStatements.Promote) { Parameters = { new() { Value = unfinished } } });
-        if (outcomes.Where(outcome => outcome.IsRefused).ToArray() is { Length: > 0 } refused)
+        if (outcomes.Where(outcome => outcome.Verdict is SendVerdict.Refused or SendVerdict.Failed).ToArray() is { Length: > 0 } refused)
         {
             instruments.Refused(refused.Length);
-            finish.BatchCommands.Add(new(OutboxStatements.PutOff)
-            {
-                Parameters =
-                {
-                    new() { Value = refused.Select(outcome => outcome.OutboxId).ToArray() },
-                    new() { Value = refused.Select(outcome => outcome.Failure!.GetType().Name + ": " + outcome.Failure.Message).ToArray() },
-                },
-            });
+            finish.BatchCommands.Add(SendOutcome.PutOff(refused));
+            if (Array.Find(refused, outcome => outcome.Verdict == SendVerdict.Failed) is { } failed && _failures.IsDue())
+                logger.LogWarning(failed.Failure, "A message in the outbox of {DbContext} cannot be sent: {OutboxId}, {MessageType}", typeof(TDbContext).Name,
+                    failed.OutboxId, failed.Messages[failed.Confirmed].MessageType);
         }
 
         finish.BatchCommands.Add(new("commit"));

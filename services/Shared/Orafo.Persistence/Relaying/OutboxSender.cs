@@ -4,14 +4,19 @@ using MassTransit.Logging;
 using MassTransit.Middleware;
 using MassTransit.Serialization;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
 /// <summary>Sends stored messages to the broker and awaits its confirms.</summary>
 internal sealed class OutboxSender<TDbContext>(
-    IBus bus, OutboxInstruments<TDbContext> instruments, EntityFrameworkOutboxOptions<TDbContext> options, TimeProvider time)
+    IBus bus, OutboxInstruments<TDbContext> instruments, EntityFrameworkOutboxOptions<TDbContext> options, TimeProvider time) : IDisposable
     where TDbContext : DbContext
 {
+    private readonly ConnectHandle _faults = bus.ConnectSendObserver(new FaultObserver());
+
+    public void Dispose() => _faults.Dispose();
+
     /// <summary>Sends the messages of one transaction, each after the confirm of the one before; stops at the first that fails.</summary>
     public async Task<SendOutcome> SendInOrder(IReadOnlyList<StoredMessage> messages, CancellationToken cancellationToken)
     {
@@ -26,11 +31,29 @@ internal sealed class OutboxSender<TDbContext>(
                 confirmed++;
             }
 
-            return new SendOutcome(messages, confirmed);
+            return new SendOutcome(messages, confirmed, SendVerdict.Confirmed);
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
-            return new SendOutcome(messages, confirmed, e);
+            var verdict = e is MassTransitException and not ConnectionException ? SendVerdict.Refused : SendVerdict.Unclear;
+            return new SendOutcome(messages, confirmed, verdict, e);
+        }
+    }
+
+    /// <summary>Whether the broker takes and confirms anything at all: tried with a message that is nothing to anybody.</summary>
+    public async Task<bool> Probe(CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(options.MessageDeliveryTimeout);
+        try
+        {
+            await bus.Publish(new OutboxProbe(), timeout.Token);
+            return true;
+        }
+        // Whatever it was: nothing gets through.
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
         }
     }
 
@@ -42,27 +65,90 @@ internal sealed class OutboxSender<TDbContext>(
         try
         {
             var endpoint = await bus.GetSendEndpoint(message.DestinationAddress).WaitAsync(timeout.Token);
-            await endpoint.Send(new SerializedMessageBody(), new OutboxMessageSendPipe(message, message.DestinationAddress), timeout.Token);
+            await endpoint.Send(new SerializedMessageBody(), new OneAttempt(message), timeout.Token);
         }
         finally
         {
             activity?.Stop();
         }
     }
+
+    /// <summary>Writes the message, once: MassTransit itself would send it again as often as its connection breaks, and a message may be what breaks it.</summary>
+    private sealed class OneAttempt(StoredMessage message) : IPipe<SendContext<SerializedMessageBody>>
+    {
+        private readonly OutboxMessageSendPipe _pipe = new(message, message.DestinationAddress);
+        private int _attempts;
+
+        /// <summary>What the transport said about it.</summary>
+        public Exception? Fault { get; set; }
+
+        public Task Send(SendContext<SerializedMessageBody> context)
+        {
+            // The fault is not the inner exception: MassTransit would find it there, and try again.
+            if (++_attempts > 1)
+                throw new InvalidOperationException("The channel closed: " + Fault?.Message);
+            context.AddOrUpdatePayload(() => this, _ => this);
+            return _pipe.Send(context);
+        }
+
+        public void Probe(ProbeContext context) => _pipe.Probe(context);
+    }
+
+    /// <summary>Learns what the transport keeps to itself when it tries again.</summary>
+    private sealed class FaultObserver : ISendObserver
+    {
+        public Task PreSend<T>(SendContext<T> context) where T : class => Task.CompletedTask;
+
+        public Task PostSend<T>(SendContext<T> context) where T : class => Task.CompletedTask;
+
+        public Task SendFault<T>(SendContext<T> context, Exception exception) where T : class
+        {
+            if (context.TryGetPayload<OneAttempt>(out var attempt))
+                attempt.Fault = exception;
+            return Task.CompletedTask;
+        }
+    }
 }
+
+/// <summary>Says nothing. If the broker confirms it, it confirms.</summary>
+internal sealed record OutboxProbe;
 
 /// <summary>How far the messages of one transaction came.</summary>
 /// <param name="Messages">What was to be sent.</param>
 /// <param name="Confirmed">How many of them, from the first, the broker confirmed.</param>
-/// <param name="Failure">What kept the next one back.</param>
-internal sealed record SendOutcome(IReadOnlyList<StoredMessage> Messages, int Confirmed, Exception? Failure = null)
+/// <param name="Verdict">What became of the next one.</param>
+/// <param name="Failure">What kept it back.</param>
+internal sealed record SendOutcome(IReadOnlyList<StoredMessage> Messages, int Confirmed, SendVerdict Verdict, Exception? Failure = null)
 {
     public Guid OutboxId => Messages[0].OutboxId;
 
-    /// <summary>The broker (or the serializer) said no to this very message: returned as unroutable, not to be read …</summary>
-    /// <remarks>Connection faults and time-outs say nothing about the message, so they do not count as its attempts.</remarks>
-    public bool IsRefused => Failure is MassTransitException and not ConnectionException;
+    /// <summary>No answer came in time, which harms nobody else. Other failures may have taken the connection or the channel with them.</summary>
+    public bool IsUnanswered => Failure is OperationCanceledException or TimeoutException;
 
-    /// <summary>The broker is away, or does not answer.</summary>
-    public bool IsOutage => Failure is not null && !IsRefused;
+    /// <summary>Puts off the transactions that were refused or failed.</summary>
+    public static NpgsqlBatchCommand PutOff(SendOutcome[] outcomes) => new(OutboxStatements.PutOff)
+    {
+        Parameters =
+        {
+            new() { Value = Array.ConvertAll(outcomes, outcome => outcome.OutboxId) },
+            new() { Value = Array.ConvertAll(outcomes, outcome => outcome.Failure is { } failure ? failure.GetType().Name + ": " + failure.Message : null) },
+            new() { Value = Array.ConvertAll(outcomes, outcome => outcome.Verdict == SendVerdict.Failed) },
+        },
+    };
+}
+
+/// <summary>What is to become of a message that was sent.</summary>
+internal enum SendVerdict
+{
+    /// <summary>It and all before it arrived.</summary>
+    Confirmed,
+
+    /// <summary>The broker said no to this very message (returned as unroutable, …) or did not answer although it answers others: it is put off.</summary>
+    Refused,
+
+    /// <summary>It failed by itself, and others got through: it is put off, and parked when that goes on.</summary>
+    Failed,
+
+    /// <summary>Its own fault, that of a message beside it, or an outage: nothing is counted.</summary>
+    Unclear,
 }

@@ -23,7 +23,7 @@ internal static class OutboxStatements
         order by m.place
         """;
 
-    /// <summary>Locks up to $1 transactions that are due and reads up to $2 messages of each, in the order in which they were published.</summary>
+    /// <summary>Locks up to $1 transactions that are due, and were never refused, and reads up to $2 messages of each, in the order in which they were published.</summary>
     /// <remarks>
     /// Whoever locks the first message of a transaction owns it whole. Claim and read may share a statement although the read sees
     /// the rows as of its start: a relay that is done with a transaction has deleted its first row or moved it into the future,
@@ -34,13 +34,13 @@ internal static class OutboxStatements
         with claimed as materialized (
             select outbox_id
             from outbox_message
-            where is_first and due <= now()
+            where is_first and attempts = 0 and due <= now()
             order by due
             limit $1
             for update skip locked)
         select m.sequence_number, m.outbox_id, m.message_id, m.conversation_id, m.correlation_id, m.initiator_id, m.request_id,
                m.source_address, m.destination_address, m.response_address, m.fault_address, m.sent_time, m.expiration_time,
-               m.headers, m.properties, m.content_type, m.message_type, m.body
+               m.headers, m.properties, m.content_type, m.message_type, m.body, m.failures
         from claimed c
         cross join lateral (
             select *
@@ -50,6 +50,9 @@ internal static class OutboxStatements
             limit $2) m
         order by m.sequence_number
         """;
+
+    /// <summary>The same for transactions whose first message was refused before.</summary>
+    public static readonly string ClaimRefused = Claim.Replace("attempts = 0", "attempts > 0", StringComparison.Ordinal);
 
     /// <summary>Takes the scheduled messages with the tokens $1 back. What a relay is sending at this moment is too late, and not waited for.</summary>
     public const string Cancel =
@@ -73,11 +76,12 @@ internal static class OutboxStatements
     /// <summary>Ends the lease of the transactions $1 that has not ended yet.</summary>
     public const string GiveBack = "update outbox_message set due = now() where outbox_id = any ($1) and due > now()";
 
-    /// <summary>How many messages wait that are not scheduled for later, for how many seconds the oldest of them, and how many rows the inbox has.</summary>
+    /// <summary>How many messages wait that are not scheduled for later, for how many seconds the oldest of them, how many rows the inbox has, and how many transactions are parked.</summary>
     public const string Watch =
         """
         select count(*), coalesce(extract(epoch from now() - min(sent_time))::float8, 0),
-            (select greatest(reltuples, 0)::bigint from pg_class where oid = 'inbox_state'::regclass)
+            (select greatest(reltuples, 0)::bigint from pg_class where oid = 'inbox_state'::regclass),
+            count(*) filter (where failures >= 3)
         from outbox_message
         where due <= now() or attempts > 0
         """;
@@ -95,13 +99,18 @@ internal static class OutboxStatements
         """;
 
     /// <summary>Puts off the transactions in $1 because of what the broker said ($2): 0.25 s, doubling to a minute, with jitter.</summary>
+    /// <remarks>One that failed by itself ($3) for the third time is parked: it is tried again after an hour, or when somebody says so.</remarks>
     public const string PutOff =
         """
         update outbox_message m
         set attempts = m.attempts + 1,
-            last_error = e.error,
-            due = clock_timestamp() + least(interval '1 minute', interval '0.25 s' * (2 ^ least(m.attempts, 10))) * (0.5 + random())
-        from unnest($1::uuid[], $2::text[]) as e (outbox_id, error)
+            failures = m.failures + e.failed::int,
+            last_error = coalesce(e.error, m.last_error),
+            due = clock_timestamp() + (0.5 + random()) * case
+                when m.failures + e.failed::int >= 3 then interval '1 hour'
+                else least(interval '1 minute', interval '0.25 s' * (2 ^ least(m.attempts, 10)))
+            end
+        from unnest($1::uuid[], $2::text[], $3::boolean[]) as e (outbox_id, error, failed)
         where m.outbox_id = e.outbox_id and m.is_first
         """;
 }

@@ -17,6 +17,7 @@ internal sealed class StoredMessage : OutboxMessageContext
     public required string ContentType { get; init; }
     public required string MessageType { get; init; }
     public required string Body { get; init; }
+    public int Failures { get; init; }
     public required Uri DestinationAddress { get; init; }
     public Guid? RequestId { get; init; }
     public Guid? CorrelationId { get; init; }
@@ -53,6 +54,7 @@ internal sealed class StoredMessage : OutboxMessageContext
         ContentType = row.GetString(15),
         MessageType = row.GetString(16),
         Body = row.GetString(17),
+        Failures = row.GetInt32(18),
     };
 
     /// <summary>The same from a row that is still in memory.</summary>
