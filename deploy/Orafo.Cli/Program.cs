@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Orafo.Cli;
 using Orafo.Cli.Commands;
+using Orafo.Cli.Disturbing;
 using Orafo.Cli.Mesh;
 
 var dataOption = new Option<string?>("--data") { Description = "Where the mesh keeps its data, logs and passwords (.orafo in the checkout).", HelpName = "DIR" };
@@ -29,6 +30,27 @@ ordersOption.Validators.Add(result =>
 });
 var jsonFileOption = new Option<string?>("--json") { Description = "Writes the figures there, too.", HelpName = "FILE" };
 var retryOption = new Option<bool>("--retry") { Description = "Has them sent again now, parked or not." };
+var chaosOrdersOption = new Option<int>("--orders") { Description = "How many orders; every tenth is a bad one.", HelpName = "N", DefaultValueFactory = _ => 2000 };
+chaosOrdersOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is not (>= 1 and <= ChaosCommand.MostOrders))
+        result.AddError($"--orders is a number from 1 to {ChaosCommand.MostOrders}.");
+});
+var everyOption = new Option<double>("--every") { Description = "Seconds between two kills, on average.", HelpName = "S", DefaultValueFactory = _ => 3 };
+everyOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<double>() is not (>= 0.5 and <= 3600))
+        result.AddError("--every is a number from 0.5 to 3600.");
+});
+var killOption = new Option<string[]>("--kill")
+{
+    Description = $"Who is killed: {string.Join(", ", ChaosCommand.Everybody)}. All but the last two if left out.",
+    HelpName = "PART",
+    AllowMultipleArgumentsPerToken = true,
+    DefaultValueFactory = _ => [.. ChaosCommand.Services],
+};
+killOption.AcceptOnlyFromAmong([.. ChaosCommand.Everybody]);
+var seedOption = new Option<int>("--seed") { Description = "Repeats the choice of victims and moments.", HelpName = "N", DefaultValueFactory = _ => Environment.TickCount };
 var testArguments = new Argument<string[]>("arguments") { Description = "For dotnet test, after --: for example -- --filter Name~Invoice", Arity = ArgumentArity.ZeroOrMore };
 
 var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, no accepted order is lost, none is handled twice.")
@@ -51,6 +73,10 @@ var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, n
         (parsed, stop) => OutboxCommand.RunAsync(Data(parsed), parsed.GetValue(retryOption), stop)),
     Command("bench", "Measures a mesh of its own: orders a second, CPU, latency, round trips.", [ordersOption, jsonFileOption],
         (parsed, stop) => BenchCommand.RunAsync(parsed.GetValue(ordersOption), parsed.GetValue(jsonFileOption), stop)),
+    Command("chaos", "Kills parts of a mesh of its own, again and again, under load; exit code 0 only if each order was done once.",
+        [chaosOrdersOption, everyOption, killOption, seedOption],
+        (parsed, stop) => ChaosCommand.RunAsync(
+            new(parsed.GetValue(chaosOrdersOption), parsed.GetValue(everyOption), parsed.GetValue(killOption)!, parsed.GetValue(seedOption)), stop)),
     Command("test", "Runs every test, on a PostgreSQL and a RabbitMQ of its own.", [testArguments],
         (parsed, stop) => TestCommand.RunAsync(parsed.GetValue(testArguments) ?? [], stop)),
 };

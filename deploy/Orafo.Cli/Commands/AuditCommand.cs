@@ -11,7 +11,10 @@ namespace Orafo.Cli.Commands;
 internal static class AuditCommand
 {
     /// <returns>0 only if the ledgers are clean.</returns>
-    public static async Task<int> RunAsync(DataDirectory data, CancellationToken stop)
+    public static async Task<int> RunAsync(DataDirectory data, CancellationToken stop) => Show(await Audit(data, stop));
+
+    /// <summary>What the ledgers of a running mesh say.</summary>
+    public static async Task<AuditReport> Audit(DataDirectory data, CancellationToken stop)
     {
         var state = MeshState.Running(data);
         var secrets = Secrets.LoadOrCreate(data.Secrets);
@@ -21,7 +24,7 @@ internal static class AuditCommand
         try
         {
             var audit = new Audit(service => Databases.ConnectionString(state.PostgresPort, service.Database, MeshService.AuditRole, secrets.Audit, connections: 4));
-            return Show(await audit.RunAsync(management, stop));
+            return await audit.RunAsync(management, stop);
         }
         catch (Exception e) when (e is NpgsqlException or HttpRequestException)
         {
@@ -29,7 +32,8 @@ internal static class AuditCommand
         }
     }
 
-    private static int Show(AuditReport report)
+    /// <returns>0 only if it is clean.</returns>
+    public static int Show(AuditReport report)
     {
         Console.WriteLine($"{report.Orders.Values.Sum()} orders");
         foreach (var (state, count) in report.Orders)

@@ -79,7 +79,7 @@ internal static class UpCommand
             stop.ThrowIfCancellationRequested();
             log.CopyNewLinesTo(Console.Out, Announcer.WithoutTime);
             var state = MeshState.Load(data);
-            if (state is { IsUp: true } && state.Supervisor.IsRunning && await AreHealthy(http, state, stop))
+            if (state is { IsUp: true } && state.Supervisor.IsRunning && await Health.AreAllAsync(http, state, stop))
             {
                 Console.WriteLine(Addresses.Table(state, Secrets.LoadOrCreate(data.Secrets)));
                 return 0;
@@ -94,16 +94,5 @@ internal static class UpCommand
 
             await Task.Delay(100, stop);
         }
-    }
-
-    private static async Task<bool> AreHealthy(HttpClient http, MeshState state, CancellationToken stop)
-    {
-        foreach (var part in state.Parts.Where(part => part.Url is not null))
-        {
-            if (await Health.OfAsync(http, part.Url!, stop) != Health.Healthy)
-                return false;
-        }
-
-        return true;
     }
 }

@@ -33,4 +33,16 @@ internal static class Health
             return Down;
         }
     }
+
+    /// <summary>Whether every part that can be asked is healthy.</summary>
+    public static async Task<bool> AreAllAsync(HttpClient http, MeshState state, CancellationToken cancellationToken)
+    {
+        foreach (var part in state.Parts.Where(part => part.Url is not null))
+        {
+            if (await OfAsync(http, part.Url!, cancellationToken) != Healthy)
+                return false;
+        }
+
+        return true;
+    }
 }

@@ -1,0 +1,29 @@
+namespace Orafo.Cli.Mesh;
+
+/// <summary>A mesh that a command has to itself, with a printer that takes no time; nothing of it is left afterwards.</summary>
+internal static class OwnMesh
+{
+    /// <param name="command">Names its directory.</param>
+    /// <param name="run">Gets the mesh's directory once everything is healthy.</param>
+    public static async Task<T> Run<T>(string command, Func<DataDirectory, Task<T>> run, CancellationToken stop)
+    {
+        var data = new DataDirectory(Directory.CreateTempSubdirectory($"orafo-{command}-").FullName);
+        data.Create();
+        using var announcer = new Announcer(data.SupervisorLog, Console.Out);
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        await using var supervisor = new Supervisor(data, printSeconds: 0, announcer);
+        supervisor.RemoveDataAtEnd();
+        var isUp = new TaskCompletionSource();
+        var running = supervisor.RunAsync(isUp.SetResult, stopping.Token);
+        try
+        {
+            await await Task.WhenAny(isUp.Task, running);
+            return await run(data);
+        }
+        finally
+        {
+            await stopping.CancelAsync();
+            await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+}
