@@ -13,10 +13,12 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
 {
     public async Task Send<T>(ConsumeContext<T> context, OutboxConsumeOptions consumeOptions, IPipe<OutboxConsumeContext<T>> next) where T : class
     {
-        var messageId = context.GetOriginalMessageId()
-            ?? throw new MessageException(typeof(T), "A message without an id cannot be told from its duplicates.");
+        var batch = BatchMembers.Of(typeof(T));
+        Guid[] messageIds = batch is null
+            ? [context.GetOriginalMessageId() ?? throw new MessageException(typeof(T), "A message without an id cannot be told from its duplicates.")]
+            : batch.Ids(context);
 
-        var delivery = new Delivery<TDbContext>(messageId, groups.Consumer(consumeOptions.ConsumerId), Handle, context.CancellationToken)
+        var delivery = new Delivery<TDbContext>(messageIds, groups.Consumer(consumeOptions.ConsumerId), Handle, context.CancellationToken)
         {
             Message = context.Message,
             Prefetcher = provider.GetService<Prefetcher<TDbContext, T>>(),
@@ -26,8 +28,8 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
         // Somebody in the scope has a DbContext of the scope's own, or the DbContext cannot be shared.
         if (scope.IsTaken || !ScopedDbContext<TDbContext>.IsPooled(provider))
             await groups.RunAlone(scope.Get(), delivery);
-        // What comes a second time may have killed the process the first time, or failed: it takes nobody with it.
-        else if (delivery.IsRehearsal || delivery.Consumer.IsSlow || context.ReceiveContext.Redelivered || context.GetRetryAttempt() > 0)
+        // What comes a second time may have killed the process the first time, or failed: it takes nobody with it. A batch is a group already.
+        else if (batch is not null || delivery.IsRehearsal || delivery.Consumer.IsSlow || context.ReceiveContext.Redelivered || context.GetRetryAttempt() > 0)
             await groups.RunAlone(delivery);
         else
             await groups.Run(context.ReceiveContext.InputAddress, delivery);
@@ -35,10 +37,11 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
         Task Handle(Delivery<TDbContext> handled, UnitOfWork<TDbContext> unit, bool isDuplicate)
         {
             if (isDuplicate)
-                LogContext.Debug?.Log("Dropped a duplicate of {MessageId}", messageId);
+                LogContext.Debug?.Log("Dropped a duplicate of {MessageId}", messageIds[0]);
             if (unit.Lease is { } lease)
                 scope.Share(lease);
-            var outbox = new DbContextOutboxConsumeContext<TDbContext, T>(context, consumeOptions, provider, unit, time, isDuplicate);
+            var consumed = handled.Entered is { } entered && batch is not null ? (ConsumeContext<T>)batch.Keep(context, entered) : context;
+            var outbox = new DbContextOutboxConsumeContext<TDbContext, T>(consumed, consumeOptions, provider, unit, time, isDuplicate);
             unit.Equip(handled, outbox);
             return next.Send(outbox);
         }

@@ -2,18 +2,18 @@ using Microsoft.EntityFrameworkCore;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
-/// <summary>A message that waits for its transaction.</summary>
-/// <param name="messageId">With <paramref name="consumer"/>, what makes it one of its kind.</param>
+/// <summary>A message, or a batch of them, that waits for its transaction.</summary>
+/// <param name="messageIds">With <paramref name="consumer"/>, what makes each one of its kind.</param>
 /// <param name="consumer">Who takes it.</param>
 /// <param name="handle">Runs the consumer; it may be called again after a rollback.</param>
 /// <param name="cancellationToken">The delivery's.</param>
 internal sealed class Delivery<TDbContext>(
-    Guid messageId, ConsumerProfile consumer, Func<Delivery<TDbContext>, UnitOfWork<TDbContext>, bool, Task> handle, CancellationToken cancellationToken)
+    Guid[] messageIds, ConsumerProfile consumer, Func<Delivery<TDbContext>, UnitOfWork<TDbContext>, bool, Task> handle, CancellationToken cancellationToken)
     where TDbContext : DbContext
 {
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public Guid MessageId => messageId;
+    public Guid[] MessageIds => messageIds;
     public ConsumerProfile Consumer => consumer;
     public CancellationToken CancellationToken => cancellationToken;
 
@@ -25,6 +25,9 @@ internal sealed class Delivery<TDbContext>(
 
     /// <summary>The message's, if it has one: what its saga is most likely found by.</summary>
     public Guid? CorrelationId { get; init; }
+
+    /// <summary>Those of its messages that are no duplicates; null if that has not been asked, or was asked of all or nothing.</summary>
+    public IReadOnlySet<Guid>? Entered { get; set; }
 
     /// <summary>Whether its receive context asks for a rehearsal: rolled back in the end.</summary>
     public bool IsRehearsal { get; init; }

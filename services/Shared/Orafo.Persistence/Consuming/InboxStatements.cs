@@ -3,9 +3,20 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// <summary>The inbox's SQL.</summary>
 internal static class InboxStatements
 {
-    /// <summary>Says that consumer $2 handles message $1. No row: it did so already, the delivery is a duplicate.</summary>
-    /// <remarks>While another transaction holds the same key uncommitted, this waits for its end, so two deliveries never both go on.</remarks>
-    public const string TryEnter = "insert into inbox_state (message_id, consumer_id) values ($1, $2) on conflict do nothing";
+    /// <summary>Says that consumer $2 handles the messages $1. Those that do not come back it handled already: they are duplicates.</summary>
+    /// <remarks>
+    /// While another transaction holds the same key uncommitted, this waits for its end, so two deliveries never both go on.
+    /// Sorted, so that two that wait for each other are rare.
+    /// </remarks>
+    public const string TryEnter =
+        """
+        insert into inbox_state (message_id, consumer_id)
+        select message_id, $2
+        from unnest($1::uuid[]) as d (message_id)
+        order by message_id
+        on conflict do nothing
+        returning message_id
+        """;
 
     /// <summary>Says that each consumer of $2 has handled the message of $1 beside it; an error if one of them did so already.</summary>
     /// <remarks>It too waits for another transaction with the same key; sorted, so that two that wait for each other are rare.</remarks>

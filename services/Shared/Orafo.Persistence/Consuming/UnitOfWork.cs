@@ -89,17 +89,27 @@ internal sealed class UnitOfWork<TDbContext>(
         if (!group.TryTake(out var delivery))
             return;
         _handled.Add(delivery);
+        var entered = await TryEnterInbox(delivery, cancellationToken);
+        delivery.Entered = entered;
+        for (var duplicates = delivery.MessageIds.Length - entered.Count; duplicates > 0; duplicates--)
+            instruments.Dropped();
+        if (entered.Count > 0)
+            await Prefetch(cancellationToken);
+        await Handle(delivery, isDuplicate: entered.Count == 0);
+    }
+
+    private async Task<HashSet<Guid>> TryEnterInbox(Delivery<TDbContext> delivery, CancellationToken cancellationToken)
+    {
         var transaction = (NpgsqlTransaction)_transaction.GetDbTransaction();
         await using var enter = new NpgsqlCommand(InboxStatements.TryEnter, transaction.Connection, transaction)
         {
-            Parameters = { new() { Value = delivery.MessageId }, new() { Value = delivery.Consumer.Id } },
+            Parameters = { new() { Value = delivery.MessageIds }, new() { Value = delivery.Consumer.Id } },
         };
-        var isDuplicate = await enter.ExecuteNonQueryAsync(cancellationToken) == 0;
-        if (isDuplicate)
-            instruments.Dropped();
-        else
-            await Prefetch(cancellationToken);
-        await Handle(delivery, isDuplicate);
+        await using var rows = await enter.ExecuteReaderAsync(cancellationToken);
+        HashSet<Guid> entered = [];
+        while (await rows.ReadAsync(cancellationToken))
+            entered.Add(rows.GetGuid(0));
+        return entered;
     }
 
     private async Task HandleAll(CancellationToken cancellationToken)
@@ -200,8 +210,8 @@ internal sealed class UnitOfWork<TDbContext>(
     {
         Parameters =
         {
-            new() { Value = _handled.Select(delivery => delivery.MessageId).ToArray() },
-            new() { Value = _handled.Select(delivery => delivery.Consumer.Id).ToArray() },
+            new() { Value = _handled.SelectMany(delivery => delivery.MessageIds).ToArray() },
+            new() { Value = _handled.SelectMany(delivery => delivery.MessageIds.Select(_ => delivery.Consumer.Id)).ToArray() },
         },
     };
 }
