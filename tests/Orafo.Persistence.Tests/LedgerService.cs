@@ -44,9 +44,11 @@ internal sealed class LedgerService : IAsyncDisposable
 
     /// <param name="consumers">Others than the service's own.</param>
     /// <param name="isPooled">Whether its DbContexts come from a pool, as those of every service of the mesh do.</param>
-    public async Task<WebApplication> StartInstance(Action<IBusRegistrationConfigurator>? consumers = null, bool isPooled = true)
+    /// <param name="time">Its clock, if it is not the system's.</param>
+    public async Task<WebApplication> StartInstance(Action<IBusRegistrationConfigurator>? consumers = null, bool isPooled = true, TimeProvider? time = null)
     {
         var builder = WebApplication.CreateBuilder();
+        builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["ConnectionStrings:Database"] = Database,

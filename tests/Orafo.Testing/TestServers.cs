@@ -36,12 +36,9 @@ public static class TestServers
         var servers = await Shared.Value;
         var virtualHost = $"{name}-{Guid.CreateVersion7():n}";
         var management = servers.Management();
-        using (var created = await management.PutAsync(new Uri($"vhosts/{virtualHost}", UriKind.Relative), null))
-            created.EnsureSuccessStatusCode();
-        using (var permitted = await management.PutAsJsonAsync(
-            new Uri($"permissions/{virtualHost}/{ServerSet.BrokerAdmin}", UriKind.Relative), new { configure = ".*", write = ".*", read = ".*" }))
-            permitted.EnsureSuccessStatusCode();
-        return new TestVirtualHost(virtualHost, servers.Broker + virtualHost, management);
+        var broker = new TestVirtualHost(virtualHost, servers.Broker + virtualHost, management);
+        await broker.CreateAsync();
+        return broker;
     }
 
     private static async Task<ServerSet> Find()
@@ -72,9 +69,25 @@ public sealed class TestVirtualHost(string name, string uri, HttpClient manageme
             StringComparer.Ordinal);
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Creates it, empty; again, if it was deleted.</summary>
+    public async Task CreateAsync()
+    {
+        using (var created = await management.PutAsync(new Uri($"vhosts/{name}", UriKind.Relative), null))
+            created.EnsureSuccessStatusCode();
+        using (var permitted = await management.PutAsJsonAsync(
+            new Uri($"permissions/{name}/{ServerSet.BrokerAdmin}", UriKind.Relative), new { configure = ".*", write = ".*", read = ".*" }))
+            permitted.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>Deletes it and what is in it: to its clients, a broker that is away.</summary>
+    public async Task DeleteAsync()
     {
         using var deleted = await management.DeleteAsync(new Uri($"vhosts/{name}", UriKind.Relative));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await DeleteAsync();
         management.Dispose();
     }
 }

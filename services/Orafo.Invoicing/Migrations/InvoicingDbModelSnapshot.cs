@@ -45,10 +45,16 @@ namespace Orafo.Invoicing.Migrations
                         .HasDatabaseName("ix_inbox_state_consumed");
 
                     b.ToTable("inbox_state", (string)null);
+
+                    b.HasAnnotation("Npgsql:StorageParameter:autovacuum_vacuum_scale_factor", 0.01);
                 });
 
             modelBuilder.Entity("MassTransit.EntityFrameworkCoreIntegration.OutboxMessage", b =>
                 {
+                    b.Property<Guid>("OutboxId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("outbox_id");
+
                     b.Property<long>("SequenceNumber")
                         .ValueGeneratedOnAdd()
                         .HasColumnType("bigint")
@@ -128,10 +134,6 @@ namespace Orafo.Invoicing.Migrations
                         .HasColumnType("text")
                         .HasColumnName("message_type");
 
-                    b.Property<Guid>("OutboxId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("outbox_id");
-
                     b.Property<string>("Properties")
                         .HasColumnType("text")
                         .HasColumnName("properties");
@@ -164,6 +166,11 @@ namespace Orafo.Invoicing.Migrations
                         .HasFilter("is_first and attempts > 0");
 
                     b.ToTable("outbox_message", (string)null);
+
+                    b
+                        .HasAnnotation("Npgsql:StorageParameter:autovacuum_vacuum_cost_delay", 0)
+                        .HasAnnotation("Npgsql:StorageParameter:autovacuum_vacuum_scale_factor", 0)
+                        .HasAnnotation("Npgsql:StorageParameter:autovacuum_vacuum_threshold", 1000);
                 });
 
             modelBuilder.Entity("Orafo.Invoicing.Invoice", b =>

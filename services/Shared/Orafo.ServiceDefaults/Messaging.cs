@@ -4,6 +4,7 @@ using MassTransit.Configuration;
 using MassTransit.Transports;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -16,6 +17,7 @@ namespace Orafo.ServiceDefaults;
 public static class MessagingExtensions
 {
     /// <summary>Connects the service to the broker (connection string <c>Broker</c>, an amqp URI with user, password and virtual host).</summary>
+    /// <remarks><c>Inbox:DuplicateDetectionWindow</c> says for how long a consumed message is remembered, as a time span; seven days without it.</remarks>
     /// <param name="builder">The service.</param>
     /// <param name="consumers">
     /// What the service hears: its consumers and sagas, each with a definition that names its queue. Nothing else is needed for
@@ -32,7 +34,12 @@ public static class MessagingExtensions
             bus.DisableUsageTelemetry();
             // A service whose broker is away still takes what does not need it, so it is degraded, not unhealthy.
             bus.ConfigureHealthCheckOptions(health => health.MinimalFailureStatus = HealthStatus.Degraded);
-            bus.AddEntityFrameworkOutbox<TDbContext>(outbox => outbox.UsePostgres().UseBusOutbox());
+            bus.AddEntityFrameworkOutbox<TDbContext>(outbox =>
+            {
+                outbox.UsePostgres().UseBusOutbox();
+                if (builder.Configuration.GetValue<TimeSpan?>("Inbox:DuplicateDetectionWindow") is { } window)
+                    outbox.DuplicateDetectionWindow = window;
+            });
             bus.AddPostgresMessageScheduler<TDbContext>();
             consumers(bus);
             bus.AddConfigureEndpointsCallback((context, _, endpoint) =>

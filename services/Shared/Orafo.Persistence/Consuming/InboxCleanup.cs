@@ -7,7 +7,7 @@ using Npgsql;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
-/// <summary>Forgets inbox rows that are older than the duplicate detection window.</summary>
+/// <summary>Forgets inbox rows that are older than the duplicate detection window: once a minute, or once a window that is shorter.</summary>
 /// <remarks>
 /// Not while the broker is away: what waits in its queues may be older than the window when it comes back,
 /// and must still be told from its duplicates.
@@ -19,12 +19,13 @@ internal sealed class InboxCleanup<TDbContext>(
     where TDbContext : DbContext
 {
     private const int BatchSize = 10_000;
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestInterval = TimeSpan.FromMinutes(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Interval, time);
-        var backoff = new Backoff(Interval, TimeSpan.FromMinutes(10), time);
+        var interval = options.DuplicateDetectionWindow < LongestInterval ? options.DuplicateDetectionWindow : LongestInterval;
+        using var timer = new PeriodicTimer(interval, time);
+        var backoff = new Backoff(interval, TimeSpan.FromMinutes(10), time);
         while (!stoppingToken.IsCancellationRequested)
         {
             try

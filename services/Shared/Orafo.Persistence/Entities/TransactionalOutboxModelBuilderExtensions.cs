@@ -17,6 +17,8 @@ public static class TransactionalOutboxModelBuilderExtensions
         inbox.Property(x => x.ConsumerId).HasColumnName("consumer_id");
         inbox.Property(x => x.Consumed).HasColumnName("consumed").HasDefaultValueSql("now()");
         inbox.HasIndex(x => x.Consumed).HasDatabaseName("ix_inbox_state_consumed");
+        // Seven days of messages are a large table: a fifth of it dead before anybody cleans up is too much.
+        inbox.HasStorageParameter("autovacuum_vacuum_scale_factor", 0.01);
         callback?.Invoke(inbox);
     }
 
@@ -51,6 +53,10 @@ public static class TransactionalOutboxModelBuilderExtensions
         outbox.Property(x => x.Body).HasColumnName("body");
         outbox.HasIndex(x => x.Due, "due").HasFilter("is_first and attempts = 0").HasDatabaseName("ix_outbox_message_due");
         outbox.HasIndex(x => x.Due, "refused").HasFilter("is_first and attempts > 0").HasDatabaseName("ix_outbox_message_refused");
+        // Nearly empty, and every row dies within moments: cleaned up by count, at every round of the autovacuum, and without a pause in between.
+        outbox.HasStorageParameter("autovacuum_vacuum_scale_factor", 0);
+        outbox.HasStorageParameter("autovacuum_vacuum_threshold", 1000);
+        outbox.HasStorageParameter("autovacuum_vacuum_cost_delay", 0);
         outbox.Ignore(x => x.IsScheduled);
         callback?.Invoke(outbox);
     }
