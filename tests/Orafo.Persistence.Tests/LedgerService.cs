@@ -80,9 +80,12 @@ internal sealed class LedgerService : IAsyncDisposable
     public LedgerDb OpenDb() => new(new DbContextOptionsBuilder<LedgerDb>().UseNpgsql(Database + ";Pooling=false").UseSnakeCaseNamingConvention().Options);
 
     /// <summary>Publishes as a request of the service would: through the outbox, saved at once.</summary>
-    public async Task Publish(params object[] messages)
+    public Task Publish(params object[] messages) => Publish(_instances[0], messages);
+
+    /// <summary>The same in an instance of the test's choice.</summary>
+    public static async Task Publish(WebApplication instance, params object[] messages)
     {
-        await using var scope = _instances[0].Services.CreateAsyncScope();
+        await using var scope = instance.Services.CreateAsyncScope();
         var publish = scope.ServiceProvider.GetRequiredService<IPublishEndpoint>();
         foreach (var message in messages)
             await publish.Publish(message, message.GetType());

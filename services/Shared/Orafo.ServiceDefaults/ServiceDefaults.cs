@@ -57,7 +57,7 @@ public static class ServiceDefaultsExtensions
                 .AddAspNetCoreInstrumentation(http => http.Filter = context => !context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal))
                 .AddHttpClientInstrumentation()
                 .AddNpgsql()
-                .AddSource("MassTransit"))
+                .AddSource("MassTransit", PersistenceMeter.Name))
             .WithMetrics(metrics => metrics.AddMeter(PersistenceMeter.Name))
             .UseOtlpExporter();
         return builder;

@@ -13,6 +13,7 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
 {
     public async Task Send<T>(ConsumeContext<T> context, OutboxConsumeOptions consumeOptions, IPipe<OutboxConsumeContext<T>> next) where T : class
     {
+        TraceHeaders.Restore(context);
         var batch = BatchMembers.Of(typeof(T));
         Guid[] messageIds = batch is null
             ? [context.GetOriginalMessageId() ?? throw new MessageException(typeof(T), "A message without an id cannot be told from its duplicates.")]

@@ -12,6 +12,7 @@ internal sealed class Delivery<TDbContext>(
     where TDbContext : DbContext
 {
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ExecutionContext? _context = ExecutionContext.Capture();
 
     public Guid[] MessageIds => messageIds;
     public ConsumerProfile Consumer => consumer;
@@ -35,7 +36,15 @@ internal sealed class Delivery<TDbContext>(
     /// <summary>Ends when the transaction is committed, or with what kept it from that.</summary>
     public Task Done => _done.Task;
 
-    public Task Handle(UnitOfWork<TDbContext> unit, bool isDuplicate) => handle(this, unit, isDuplicate);
+    /// <remarks>In its own context (span, log scopes …), whoever's thread it is that runs the transaction.</remarks>
+    public Task Handle(UnitOfWork<TDbContext> unit, bool isDuplicate)
+    {
+        if (_context is null)
+            return handle(this, unit, isDuplicate);
+        Task handled = null!;
+        ExecutionContext.Run(_context, _ => handled = handle(this, unit, isDuplicate), null);
+        return handled;
+    }
 
     public void Succeed() => _done.TrySetResult();
 

@@ -14,6 +14,7 @@ internal sealed class OutboxWriter(TimeProvider time)
 
     public void Add<T>(SendContext<T> context) where T : class
     {
+        TraceHeaders.Write(context);
         var message = ToMessage(context);
         lock (_lock)
             _messages.Add(message);

@@ -3,10 +3,10 @@ using Microsoft.EntityFrameworkCore;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
-/// <summary>The meter of inboxes and outboxes.</summary>
+/// <summary>The meter of inboxes and outboxes, and the source of the relay's spans.</summary>
 public static class PersistenceMeter
 {
-    /// <summary>Its name, to be added to whatever collects metrics.</summary>
+    /// <summary>Its name, to be added to whatever collects metrics and traces.</summary>
     public const string Name = "Orafo.Persistence";
 }
 

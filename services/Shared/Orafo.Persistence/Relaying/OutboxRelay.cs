@@ -68,6 +68,7 @@ internal sealed class OutboxRelay<TDbContext>(
         if (claimed.Count == 0)
             return false;
 
+        using var span = RelaySpan.Start(claimed);
         var outcomes = await Task.WhenAll(claimed.GroupBy(message => message.OutboxId).Select(messages => Send([.. messages], cancellationToken)));
         await Judge(outcomes, cancellationToken);
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using MassTransit.Configuration;
-using MassTransit.Logging;
 using MassTransit.Middleware;
 using MassTransit.Serialization;
 using Microsoft.EntityFrameworkCore;
@@ -13,9 +12,9 @@ internal sealed class OutboxSender<TDbContext>(
     IBus bus, OutboxInstruments<TDbContext> instruments, EntityFrameworkOutboxOptions<TDbContext> options, TimeProvider time) : IDisposable
     where TDbContext : DbContext
 {
-    private readonly ConnectHandle _faults = bus.ConnectSendObserver(new FaultObserver());
+    private readonly ConnectHandle _sends = bus.ConnectSendObserver(new SendObserver());
 
-    public void Dispose() => _faults.Dispose();
+    public void Dispose() => _sends.Dispose();
 
     /// <summary>Sends the messages of one transaction, each after the confirm of the one before; stops at the first that fails.</summary>
     public async Task<SendOutcome> SendInOrder(IReadOnlyList<StoredMessage> messages, CancellationToken cancellationToken)
@@ -61,23 +60,21 @@ internal sealed class OutboxSender<TDbContext>(
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(options.MessageDeliveryTimeout);
-        var activity = LogContext.Current?.StartOutboxDeliverActivity(message);
-        try
-        {
-            var endpoint = await bus.GetSendEndpoint(message.DestinationAddress).WaitAsync(timeout.Token);
-            await endpoint.Send(new SerializedMessageBody(), new OneAttempt(message), timeout.Token);
-        }
-        finally
-        {
-            activity?.Stop();
-        }
+        var attempt = new OneAttempt(message, RelaySpan.Current);
+        // Its span hangs on the one that published it, which its headers name; not on whatever this thread did last.
+        Activity.Current = null;
+        var endpoint = await bus.GetSendEndpoint(message.DestinationAddress).WaitAsync(timeout.Token);
+        await endpoint.Send(new SerializedMessageBody(), attempt, timeout.Token);
     }
 
     /// <summary>Writes the message, once: MassTransit itself would send it again as often as its connection breaks, and a message may be what breaks it.</summary>
-    private sealed class OneAttempt(StoredMessage message) : IPipe<SendContext<SerializedMessageBody>>
+    private sealed class OneAttempt(StoredMessage message, ActivityContext? relay) : IPipe<SendContext<SerializedMessageBody>>
     {
         private readonly OutboxMessageSendPipe _pipe = new(message, message.DestinationAddress);
         private int _attempts;
+
+        /// <summary>The span of the relay's batch.</summary>
+        public ActivityContext? Relay => relay;
 
         /// <summary>What the transport said about it.</summary>
         public Exception? Fault { get; set; }
@@ -94,10 +91,15 @@ internal sealed class OutboxSender<TDbContext>(
         public void Probe(ProbeContext context) => _pipe.Probe(context);
     }
 
-    /// <summary>Learns what the transport keeps to itself when it tries again.</summary>
-    private sealed class FaultObserver : ISendObserver
+    /// <summary>Learns what the transport keeps to itself when it tries again, and links the span that it makes with the relay's.</summary>
+    private sealed class SendObserver : ISendObserver
     {
-        public Task PreSend<T>(SendContext<T> context) where T : class => Task.CompletedTask;
+        public Task PreSend<T>(SendContext<T> context) where T : class
+        {
+            if (context.TryGetPayload<OneAttempt>(out var attempt) && attempt.Relay is { } relay)
+                Activity.Current?.AddLink(new ActivityLink(relay));
+            return Task.CompletedTask;
+        }
 
         public Task PostSend<T>(SendContext<T> context) where T : class => Task.CompletedTask;
 
