@@ -1,4 +1,6 @@
+using System.Net.Http.Json;
 using System.Text;
+using System.Text.Json;
 using Npgsql;
 using Orafo.Cli.Servers;
 using Orafo.Testing;
@@ -57,6 +59,25 @@ public sealed class Private_servers
 
         await rabbit.StopAsync();
         Assert.That((Ports.IsFree(rabbit.Ports.Amqp), Ports.IsFree(rabbit.Ports.Epmd)), Is.EqualTo((true, true)));
+    }
+
+    [Test]
+    public async Task Hold_quorum_queues_to_their_limits_by_a_policy_that_can_be_changed()
+    {
+        var admin = new BrokerUser("admin", "secret", "administrator", ".*", ".*", ".*");
+        await using var rabbit = await PrivateRabbitMq.StartAsync(
+            Path.Combine(_directory, "limited"), BrokerPorts.Free, "orafo", [admin], TestServers.Watchdog, CancellationToken.None);
+        await using (var connection = await Connect(rabbit, admin))
+        await using (var channel = await connection.CreateChannelAsync())
+        {
+            await channel.QueueDeclareAsync("limited", durable: true, exclusive: false, autoDelete: false,
+                new Dictionary<string, object?>(StringComparer.Ordinal) { ["x-queue-type"] = "quorum" });
+        }
+
+        var queue = await rabbit.Management.GetFromJsonAsync<JsonElement>(new Uri("queues/orafo/limited", UriKind.Relative));
+        Assert.That(queue.GetProperty("policy").GetString(), Is.EqualTo(QueuePolicy.Name));
+        Assert.That(queue.GetProperty("effective_policy_definition").GetProperty("delivery-limit").GetInt32(), Is.EqualTo(QueuePolicy.DeliveryLimit));
+        Assert.That(queue.GetProperty("arguments").EnumerateObject().Select(argument => argument.Name), Is.EqualTo(new[] { "x-queue-type" }));
     }
 
     /// <summary>RabbitMQ answers a declaration before Mnesia has written it to its log; killed in between, it forgets the queue.</summary>

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Orafo.Cli.Mesh;
+using Orafo.Cli.Servers;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 using YamlDotNet.Serialization;
@@ -51,17 +52,26 @@ public sealed partial class The_compose_file
     {
         // Colon in code and in appsettings.json, double underscore in the environment.
         var sources = Directory.EnumerateFiles(System.IO.Path.Combine(Repository.Root, "services"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText).ToArray();
-        var settings = Services.Keys.Cast<string>().Where(name => name is not ("postgres" or "rabbitmq" or "jaeger")).SelectMany(name => Environment(name).Keys).Where(key => key.Contains("__", StringComparison.Ordinal)).Distinct();
+        var settings = Services.Keys.Cast<string>().Where(name => name is not ("postgres" or "rabbitmq" or "queue-policy" or "jaeger")).SelectMany(name => Environment(name).Keys).Where(key => key.Contains("__", StringComparison.Ordinal)).Distinct();
         foreach (var parts in settings.Select(setting => setting.Split("__")))
             Assert.That(sources.Any(source => source.Contains($"\"{parts[0]}:{parts[1]}\"", StringComparison.Ordinal)
                 || (source.Contains(parts[1], StringComparison.Ordinal) && (source.Contains($"BindConfiguration(\"{parts[0]}\")", StringComparison.Ordinal) || parts[0] == "ConnectionStrings" || sources.Any(other => other.Contains($"BindConfiguration(\"{parts[0]}\")", StringComparison.Ordinal))))), Is.True, string.Join("__", parts));
     }
 
     [Test]
+    public void Holds_queues_to_the_limits_that_the_private_broker_has_before_a_service_starts()
+    {
+        var policy = List("queue-policy", "command");
+        Assert.That(policy, Does.Contain("name=" + QueuePolicy.Name).And.Contain("pattern=.*").And.Contain("apply-to=queues")
+            .And.Contain($$"""definition={"delivery-limit":{{QueuePolicy.DeliveryLimit}}}"""));
+        Assert.That(((Dictionary<object, object>)((Dictionary<object, object>)Services["ordering"])["depends_on"]).Keys, Does.Contain("queue-policy"));
+    }
+
+    [Test]
     public void Pins_every_image_and_holds_no_password()
     {
         var images = Services.Values.Cast<Dictionary<object, object>>().Where(service => service.ContainsKey("image")).Select(service => (string)service["image"]).ToArray();
-        Assert.That(images, Has.Length.EqualTo(3).And.All.Matches(@":\d+\.\d+"));
+        Assert.That(images, Has.Length.EqualTo(4).And.All.Matches(@":\d+\.\d+"));
         Assert.That(Password().Matches(Text).Select(match => match.Groups[1].Value), Is.All.StartsWith("${ORAFO_"));
     }
 
@@ -80,6 +90,6 @@ public sealed partial class The_compose_file
     [GeneratedRegex(@"\$\{(\w+)")]
     private static partial Regex Variable();
 
-    [GeneratedRegex(@"(?:Password=|PASSWORD: |_PASS: |orafo:)(\S+)")]
+    [GeneratedRegex(@"(?:Password=|PASSWORD: |_PASS: |--password=|orafo:)(\S+)")]
     private static partial Regex Password();
 }

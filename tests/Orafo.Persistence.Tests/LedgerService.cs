@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
 using Orafo.ServiceDefaults;
 using Orafo.Testing;
@@ -45,14 +46,27 @@ internal sealed class LedgerService : IAsyncDisposable
     /// <param name="consumers">Others than the service's own.</param>
     /// <param name="isPooled">Whether its DbContexts come from a pool, as those of every service of the mesh do.</param>
     /// <param name="time">Its clock, if it is not the system's.</param>
-    public async Task<WebApplication> StartInstance(Action<IBusRegistrationConfigurator>? consumers = null, bool isPooled = true, TimeProvider? time = null)
+    /// <param name="wires">What it is connected by to database and broker, if they are to be cut.</param>
+    public async Task<WebApplication> StartInstance(
+        Action<IBusRegistrationConfigurator>? consumers = null, bool isPooled = true, TimeProvider? time = null, Wires? wires = null)
+    {
+        var instance = BuildInstance(wires?.Reroute(Database) ?? Database, wires?.Reroute(new Uri(Broker.Uri)) ?? Broker.Uri, consumers ?? _consumers, isPooled, time);
+        await instance.StartAsync();
+        await instance.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, TimeSpan.FromMinutes(1));
+        _instances.Add(instance);
+        return instance;
+    }
+
+    /// <summary>An instance, not started.</summary>
+    public static WebApplication BuildInstance(
+        string database, string broker, Action<IBusRegistrationConfigurator> consumers, bool isPooled = true, TimeProvider? time = null)
     {
         var builder = WebApplication.CreateBuilder();
         builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
-            ["ConnectionStrings:Database"] = Database,
-            ["ConnectionStrings:Broker"] = Broker.Uri,
+            ["ConnectionStrings:Database"] = database,
+            ["ConnectionStrings:Broker"] = broker,
             ["Urls"] = "http://127.0.0.1:0",
         });
         builder.Logging.SetMinimumLevel(LogLevel.None);
@@ -60,13 +74,17 @@ internal sealed class LedgerService : IAsyncDisposable
         if (isPooled)
             builder.AddDatabase<LedgerDb>();
         else
-            builder.Services.AddDbContext<LedgerDb>(options => options.UseNpgsql(Database).UseSnakeCaseNamingConvention());
-        builder.AddMessaging<LedgerDb>(consumers ?? _consumers);
-        var instance = builder.Build();
-        await instance.StartAsync();
-        await instance.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, TimeSpan.FromMinutes(1));
-        _instances.Add(instance);
-        return instance;
+            builder.Services.AddDbContext<LedgerDb>(options => options.UseNpgsql(database).UseSnakeCaseNamingConvention());
+        builder.AddMessaging<LedgerDb>(consumers);
+        return builder.Build();
+    }
+
+    /// <summary>Waits until an instance has rehearsed, so that a cut meets what the test is about.</summary>
+    public static async Task IsReady(WebApplication instance)
+    {
+        var health = instance.Services.GetRequiredService<HealthCheckService>();
+        while ((await health.CheckHealthAsync(check => check.Tags.Contains("ready"))).Status != HealthStatus.Healthy)
+            await Task.Delay(25); // The interval of looking, not the time to wait.
     }
 
     public async Task StopInstance(WebApplication instance)
@@ -83,18 +101,29 @@ internal sealed class LedgerService : IAsyncDisposable
     public Task Publish(params object[] messages) => Publish(_instances[0], messages);
 
     /// <summary>The same in an instance of the test's choice.</summary>
-    public static async Task Publish(WebApplication instance, params object[] messages)
+    public static Task Publish(WebApplication instance, params object[] messages) => Publish(instance, isLeftToRelay: false, messages);
+
+    /// <param name="instance">Whose outbox it goes through.</param>
+    /// <param name="isLeftToRelay">Saved in a transaction that the caller opened; otherwise the instance sends the messages itself.</param>
+    /// <param name="messages">Of one transaction.</param>
+    public static async Task Publish(WebApplication instance, bool isLeftToRelay, params object[] messages)
     {
         await using var scope = instance.Services.CreateAsyncScope();
         var publish = scope.ServiceProvider.GetRequiredService<IPublishEndpoint>();
+        var db = scope.ServiceProvider.GetRequiredService<LedgerDb>();
+        await using var transaction = isLeftToRelay ? await db.Database.BeginTransactionAsync() : null;
         foreach (var message in messages)
             await publish.Publish(message, message.GetType());
-        await scope.ServiceProvider.GetRequiredService<LedgerDb>().SaveChangesAsync();
+        await db.SaveChangesAsync();
+        if (transaction is not null)
+            await transaction.CommitAsync();
     }
 
     /// <summary>Publishes straight to the broker, with an id of the test's choice.</summary>
-    public Task PublishPast(object message, Guid messageId) =>
-        _instances[0].Services.GetRequiredService<IBus>().Publish(message, message.GetType(), context => context.MessageId = messageId);
+    public Task PublishPast(object message, Guid messageId) => PublishPast(_instances[0], message, messageId);
+
+    public static Task PublishPast(WebApplication instance, object message, Guid messageId) =>
+        instance.Services.GetRequiredService<IBus>().Publish(message, message.GetType(), context => context.MessageId = messageId);
 
     /// <summary>Waits until the condition holds; when it does not within two minutes, the last value tells why.</summary>
     public async Task<T> Eventually<T>(Func<LedgerDb, Task<T>> look, Func<T, bool> holds)

@@ -77,6 +77,8 @@ public sealed class TestVirtualHost(string name, string uri, HttpClient manageme
         using (var permitted = await management.PutAsJsonAsync(
             new Uri($"permissions/{name}/{ServerSet.BrokerAdmin}", UriKind.Relative), new { configure = ".*", write = ".*", read = ".*" }))
             permitted.EnsureSuccessStatusCode();
+        using (var limited = await management.PutAsJsonAsync(new Uri($"policies/{name}/{QueuePolicy.Name}", UriKind.Relative), QueuePolicy.Body))
+            limited.EnsureSuccessStatusCode();
     }
 
     /// <summary>Deletes it and what is in it: to its clients, a broker that is away.</summary>

@@ -9,6 +9,28 @@ namespace Orafo.Cli.Servers;
 /// <summary>A user of the broker and what it may do in the virtual host: patterns over the names of queues and exchanges.</summary>
 public sealed record BrokerUser(string Name, string Password, string? Tag, string Configure, string Write, string Read);
 
+/// <summary>What the broker holds every queue to. By policy and not by a queue's arguments: those can never be changed.</summary>
+public static class QueuePolicy
+{
+    public const string Name = "orafo-queues";
+
+    /// <summary>How often a message may come again before the broker drops it: more often than any will.</summary>
+    /// <remarks>
+    /// A process that is killed makes the broker count a delivery of everything it had, however innocent; so the services count themselves, in
+    /// their inbox. RabbitMQ 4 would drop a message after 20 deliveries; -1 for none is not taken by RabbitMQ 3.
+    /// </remarks>
+    public const int DeliveryLimit = 1_000_000;
+
+    /// <summary>As the management API and the definitions have it.</summary>
+    public static Dictionary<string, object> Body => new(StringComparer.Ordinal)
+    {
+        ["pattern"] = ".*",
+        ["apply-to"] = "queues",
+        ["definition"] = new Dictionary<string, object>(StringComparer.Ordinal) { ["delivery-limit"] = DeliveryLimit },
+        ["priority"] = 0,
+    };
+}
+
 /// <summary>Where a broker listens; kept, so that it comes back where its clients look for it.</summary>
 public sealed record BrokerPorts(int Amqp, int Management, int Distribution, int Epmd)
 {
@@ -160,6 +182,7 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
             tags = user.Tag ?? "",
         }),
         vhosts = new[] { new { name = virtualHost } },
+        policies = new[] { new Dictionary<string, object>(QueuePolicy.Body, StringComparer.Ordinal) { ["vhost"] = virtualHost, ["name"] = QueuePolicy.Name } },
         permissions = users.Select(user => new { user = user.Name, vhost = virtualHost, configure = user.Configure, write = user.Write, read = user.Read }),
     });
 

@@ -11,7 +11,8 @@ internal sealed class ReliableRetryPolicy : IRetryPolicy
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
-    public bool IsHandled(Exception exception) => true;
+    /// <remarks>A message that kills its process is not tried again: it never was, this time.</remarks>
+    public bool IsHandled(Exception exception) => exception is not CrashLimitException;
 
     public RetryPolicyContext<T> CreatePolicyContext<T>(T context) where T : class, PipeContext => new Policy<T>(this, context);
 
@@ -42,7 +43,7 @@ internal sealed class ReliableRetryPolicy : IRetryPolicy
             retryContext = isOutage
                 ? new Failed<T>(Context, exception, faults, outages + 1, CancellationToken)
                 : new Failed<T>(Context, exception, faults + 1, 0, CancellationToken);
-            return (isOutage || faults < Retries) && !CancellationToken.IsCancellationRequested;
+            return (isOutage || faults < Retries) && exception is not CrashLimitException && !CancellationToken.IsCancellationRequested;
         }
 
 #pragma warning disable CA5394 // Jitter needs no secrecy.

@@ -18,6 +18,7 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceColl
 
     public IsolationLevel IsolationLevel { set => _options.IsolationLevel = value; }
     public TimeSpan DuplicateDetectionWindow { set => _options.DuplicateDetectionWindow = value; }
+    public int CrashLimit { set => _options.CrashLimit = value; }
     public TimeSpan QueryDelay { set => _options.QueryDelay = value; }
     public int QueryMessageLimit { set => _options.QueryMessageLimit = value; }
     public TimeSpan LagLimit { set => _options.LagLimit = value; }
@@ -49,6 +50,7 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceColl
             options.AddInterceptors(provider.GetRequiredService<OutboxSignalInterceptor<TDbContext>>(), provider.GetRequiredService<QueryGuard>()));
         services.TryAddSingleton<QueryGuard>();
         services.AddSingleton<DeliveryGroups<TDbContext>>();
+        services.AddSingleton<Suspects<TDbContext>>();
         services.AddScoped<ScopedDbContext<TDbContext>>();
         services.RemoveAll<TDbContext>();
         services.AddScoped(scope => scope.GetRequiredService<ScopedDbContext<TDbContext>>().Get());

@@ -14,6 +14,7 @@ internal sealed class EntityFrameworkOutboxOptions<TDbContext> where TDbContext 
     public int QueryMessageLimit { get; set; } = 100;
     public TimeSpan QueryTimeout { get; set; } = TimeSpan.FromSeconds(30);
     public TimeSpan DuplicateDetectionWindow { get; set; } = TimeSpan.FromDays(7);
+    public int CrashLimit { get; set; } = 5;
     public TimeSpan LagLimit { get; set; } = TimeSpan.FromMinutes(1);
     public int MessageDeliveryLimit { get; set; } = 100;
     public TimeSpan MessageDeliveryTimeout { get; set; } = TimeSpan.FromSeconds(10);

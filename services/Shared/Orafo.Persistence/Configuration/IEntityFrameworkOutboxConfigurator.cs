@@ -11,6 +11,9 @@ public interface IEntityFrameworkOutboxConfigurator
     /// <summary>How long a consumed message is remembered, so that a late duplicate is dropped. Seven days.</summary>
     TimeSpan DuplicateDetectionWindow { set; }
 
+    /// <summary>How often a message may come again, and its process die of it, before it is put away with a <see cref="CrashLimitException"/>. Five times.</summary>
+    int CrashLimit { set; }
+
     /// <summary>How often the outbox is looked through when nobody says that something is in it: the safety net. One second.</summary>
     TimeSpan QueryDelay { set; }
 

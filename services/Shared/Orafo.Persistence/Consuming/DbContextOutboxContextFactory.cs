@@ -7,7 +7,7 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 
 /// <summary>Wraps a consumer: begin, inbox row, consumer, outbox rows, commit. The delivery is acknowledged after that.</summary>
 internal sealed class DbContextOutboxContextFactory<TDbContext>(
-    ScopedDbContext<TDbContext> scope, IServiceProvider provider, TimeProvider time, DeliveryGroups<TDbContext> groups)
+    ScopedDbContext<TDbContext> scope, IServiceProvider provider, TimeProvider time, DeliveryGroups<TDbContext> groups, Suspects<TDbContext> suspects)
     : IOutboxContextFactory<TDbContext>
     where TDbContext : DbContext
 {
@@ -26,14 +26,32 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
             CorrelationId = context.CorrelationId,
             IsRehearsal = context.TryGetPayload<Rehearsal>(out _),
         };
+        if (batch is null && context.ReceiveContext.Redelivered)
+            await RunAgain();
         // Somebody in the scope has a DbContext of the scope's own, or the DbContext cannot be shared.
-        if (scope.IsTaken || !ScopedDbContext<TDbContext>.IsPooled(provider))
+        else if (scope.IsTaken || !ScopedDbContext<TDbContext>.IsPooled(provider))
             await groups.RunAlone(scope.Get(), delivery);
-        // What comes a second time may have killed the process the first time, or failed: it takes nobody with it. A batch is a group already.
-        else if (batch is not null || delivery.IsRehearsal || delivery.Consumer.IsSlow || context.ReceiveContext.Redelivered || context.GetRetryAttempt() > 0)
+        // What failed takes nobody with it. A batch is a group already.
+        else if (batch is not null || delivery.IsRehearsal || delivery.Consumer.IsSlow || context.GetRetryAttempt() > 0)
             await groups.RunAlone(delivery);
         else
             await groups.Run(context.ReceiveContext.InputAddress, delivery);
+
+        // It may have killed the process the first time: it takes nobody with it, and not the process for ever.
+        async Task RunAgain()
+        {
+            try
+            {
+                await suspects.Run(delivery, AttemptCount.Of(context.ReceiveContext, consumeOptions.ConsumerId), () =>
+                    scope.IsTaken || !ScopedDbContext<TDbContext>.IsPooled(provider) ? groups.RunAlone(scope.Get(), delivery) : groups.RunAlone(delivery));
+            }
+            // No consumer was there to say so.
+            catch (CrashLimitException e)
+            {
+                await context.NotifyFaulted(context, TimeSpan.Zero, consumeOptions.ConsumerType, e);
+                throw;
+            }
+        }
 
         Task Handle(Delivery<TDbContext> handled, UnitOfWork<TDbContext> unit, bool isDuplicate)
         {

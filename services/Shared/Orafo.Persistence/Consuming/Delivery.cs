@@ -30,6 +30,9 @@ internal sealed class Delivery<TDbContext>(
     /// <summary>Those of its messages that are no duplicates; null if that has not been asked, or was asked of all or nothing.</summary>
     public IReadOnlySet<Guid>? Entered { get; set; }
 
+    /// <summary>Whether there is a row that counts the attempts at it.</summary>
+    public bool IsCounted { get; set; }
+
     /// <summary>Whether its receive context asks for a rehearsal: rolled back in the end.</summary>
     public bool IsRehearsal { get; init; }
 

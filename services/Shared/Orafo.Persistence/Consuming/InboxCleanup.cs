@@ -57,6 +57,16 @@ internal sealed class InboxCleanup<TDbContext>(
         {
             Parameters = { new() { Value = options.DuplicateDetectionWindow }, new() { Value = BatchSize } },
         };
-        return await forget.ExecuteNonQueryAsync(cancellationToken);
+        var forgotten = await forget.ExecuteNonQueryAsync(cancellationToken);
+        if (forgotten < BatchSize)
+        {
+            await using var attempts = new NpgsqlCommand(InboxStatements.ForgetOldAttempts, (NpgsqlConnection)db.GetDbConnection())
+            {
+                Parameters = { new() { Value = options.DuplicateDetectionWindow } },
+            };
+            await attempts.ExecuteNonQueryAsync(cancellationToken);
+        }
+
+        return forgotten;
     }
 }

@@ -39,4 +39,30 @@ internal static class InboxStatements
             limit $2
             for update skip locked))
         """;
+
+    /// <summary>Counts the first attempt of consumer $2 at the message $1, which came again.</summary>
+    /// <remarks>Counts nothing, and changes no row, if it was counted before, or if the message is a duplicate: that does no harm.</remarks>
+    public const string CountFirstAttempt =
+        """
+        insert into inbox_attempt (message_id, consumer_id, attempts)
+        select $1, $2, 1
+        where not exists (select from inbox_state where message_id = $1 and consumer_id = $2)
+        on conflict do nothing
+        """;
+
+    /// <summary>Counts another attempt of consumer $2 at the message $1 and returns how many there were; none of a duplicate.</summary>
+    public const string CountAttempt =
+        """
+        update inbox_attempt
+        set attempts = attempts + 1, begun = now()
+        where message_id = $1 and consumer_id = $2
+            and not exists (select from inbox_state where message_id = $1 and consumer_id = $2)
+        returning attempts
+        """;
+
+    /// <summary>Whatever consumer $2 did with the message $1 is over.</summary>
+    public const string ForgetAttempts = "delete from inbox_attempt where message_id = $1 and consumer_id = $2";
+
+    /// <summary>Forgets the attempts at what has not come again for the window $1. There are few: they need no index.</summary>
+    public const string ForgetOldAttempts = "delete from inbox_attempt where begun < now() - $1::interval";
 }

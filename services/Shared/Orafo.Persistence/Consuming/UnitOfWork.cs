@@ -196,6 +196,8 @@ internal sealed class UnitOfWork<TDbContext>(
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction);
         if (inbox is not null)
             batch.BatchCommands.Add(inbox);
+        foreach (var delivery in _handled.Where(delivery => delivery.IsCounted))
+            batch.BatchCommands.Add(Suspects<TDbContext>.Forget(delivery));
         if (_cancelled.Count > 0)
             batch.BatchCommands.Add(OutboxWriter.Delete(_cancelled));
         if (_published.Count > 0)

@@ -7,7 +7,7 @@ namespace MassTransit;
 /// <summary>Puts the inbox and the outbox into a DbContext's model. Names are written out: the relay's SQL uses them.</summary>
 public static class TransactionalOutboxModelBuilderExtensions
 {
-    /// <summary>Table <c>inbox_state</c>.</summary>
+    /// <summary>Tables <c>inbox_state</c> and <c>inbox_attempt</c>.</summary>
     public static void AddInboxStateEntity(this ModelBuilder modelBuilder, Action<EntityTypeBuilder<InboxState>>? callback = null)
     {
         var inbox = modelBuilder.Entity<InboxState>();
@@ -20,6 +20,14 @@ public static class TransactionalOutboxModelBuilderExtensions
         // Seven days of messages are a large table: a fifth of it dead before anybody cleans up is too much.
         inbox.HasStorageParameter("autovacuum_vacuum_scale_factor", 0.01);
         callback?.Invoke(inbox);
+
+        var attempt = modelBuilder.Entity<InboxAttempt>();
+        attempt.ToTable("inbox_attempt");
+        attempt.HasKey(x => new { x.MessageId, x.ConsumerId }).HasName("pk_inbox_attempt");
+        attempt.Property(x => x.MessageId).HasColumnName("message_id");
+        attempt.Property(x => x.ConsumerId).HasColumnName("consumer_id");
+        attempt.Property(x => x.Attempts).HasColumnName("attempts");
+        attempt.Property(x => x.Begun).HasColumnName("begun").HasDefaultValueSql("now()");
     }
 
     /// <summary>Table <c>outbox_message</c>.</summary>
