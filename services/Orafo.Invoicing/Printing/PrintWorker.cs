@@ -1,5 +1,4 @@
 using System.Data;
-using System.Threading.Channels;
 using MassTransit;
 using MassTransit.EntityFrameworkCoreIntegration;
 using Microsoft.EntityFrameworkCore;
@@ -16,7 +15,8 @@ namespace Orafo.Invoicing.Printing;
 /// </remarks>
 public sealed class PrintWorker : BackgroundService
 {
-    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(10);
+    private const int LongestLine = 64;
+    private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan QuietTime = TimeSpan.FromMinutes(1);
     private readonly IServiceScopeFactory _scopes;
     private readonly PrinterClient _printer;
@@ -26,7 +26,9 @@ public sealed class PrintWorker : BackgroundService
     private readonly PrintingOptions _options;
     private readonly SemaphoreSlim _free;
     private readonly SemaphoreSlim _wake = new(0, 1);
-    private readonly Channel<PrintJob> _printed = Channel.CreateUnbounded<PrintJob>();
+    private readonly SemaphoreSlim _room = new(0, 1);
+    private int _claimed;
+    private long _pageTicks = TimeSpan.TicksPerMinute;
     private long? _lastWarning;
 
     public PrintWorker(
@@ -35,7 +37,7 @@ public sealed class PrintWorker : BackgroundService
     {
         (_scopes, _printer, _time, _logger, _options) = (scopes, printer, time, logger, options.Value);
         _free = new SemaphoreSlim(_options.Parallelism);
-        _subscription = committed.Subscribe(Wake);
+        _subscription = committed.Subscribe(() => Raise(_wake));
     }
 
     public override void Dispose()
@@ -44,30 +46,27 @@ public sealed class PrintWorker : BackgroundService
         base.Dispose();
         _free.Dispose();
         _wake.Dispose();
+        _room.Dispose();
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(Print(stoppingToken), Finish(stoppingToken));
-
-    /// <summary>Claims as many jobs as there are hands free, and looks again when a job was committed here, or after a while.</summary>
-    private async Task Print(CancellationToken stoppingToken)
+    /// <summary>Claims jobs for the hands that are free, and looks again when a job was committed here, or after a while.</summary>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var isMoreWaiting = false;
         while (!stoppingToken.IsCancellationRequested)
         {
-            // One statement for the hands that get free about now, instead of one for each.
-            if (isMoreWaiting)
-                await Task.Delay(Gathering, _time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await _free.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (stoppingToken.IsCancellationRequested)
-                return;
-            var hands = 1;
-            while (_free.Wait(0, CancellationToken.None))
-                hands++;
+            var most = _options.Parallelism + MostAhead;
+            var room = most - Volatile.Read(ref _claimed);
+            // One statement for some of the jobs ahead; for a hand that would be idle, at once.
+            if (room < Math.Max(1, (most - _options.Parallelism) / 2))
+            {
+                await Wait(_room, Timeout.InfiniteTimeSpan, stoppingToken);
+                continue;
+            }
 
             List<PrintJob> jobs = [];
             try
             {
-                jobs = await Claim(hands, stoppingToken);
+                jobs = await Claim(room, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -79,17 +78,24 @@ public sealed class PrintWorker : BackgroundService
                 Warn(e, "Print jobs cannot be claimed now");
             }
 
-            if (hands > jobs.Count)
-                _free.Release(hands - jobs.Count);
+            Interlocked.Add(ref _claimed, jobs.Count);
             foreach (var job in jobs)
                 _ = Print(job, stoppingToken);
-            isMoreWaiting = jobs.Count == hands;
-            if (!isMoreWaiting)
-                await ((Task)_wake.WaitAsync(Jittered(_options.PollingInterval), stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (jobs.Count < room)
+                await Wait(_wake, Jittered(_options.PollingInterval), stoppingToken);
         }
     }
 
+    /// <summary>What the hands print within a moment, beside what they are at: not more, for another worker may be idle.</summary>
+    private int MostAhead => (int)Math.Min(_options.Parallelism * (Ahead / TimeSpan.FromTicks(Math.Max(1, Volatile.Read(ref _pageTicks)))), LongestLine);
+
     private async Task Print(PrintJob job, CancellationToken stoppingToken)
+    {
+        if (await IsPrinted(job, stoppingToken))
+            await TryFinish(job);
+    }
+
+    private async Task<bool> IsPrinted(PrintJob job, CancellationToken stoppingToken)
     {
         try
         {
@@ -97,8 +103,18 @@ public sealed class PrintWorker : BackgroundService
             var renewing = KeepLease(job, printing.Token);
             try
             {
-                await _printer.Print(job.InvoiceNumber, stoppingToken);
-                _printed.Writer.TryWrite(job);
+                await _free.WaitAsync(stoppingToken);
+                try
+                {
+                    var started = _time.GetTimestamp();
+                    await _printer.Print(job.InvoiceNumber, stoppingToken);
+                    Volatile.Write(ref _pageTicks, (Volatile.Read(ref _pageTicks) * 7 + _time.GetElapsedTime(started).Ticks) / 8);
+                    return true;
+                }
+                finally
+                {
+                    _free.Release();
+                }
             }
             finally
             {
@@ -116,41 +132,24 @@ public sealed class PrintWorker : BackgroundService
         }
         finally
         {
-            _free.Release();
+            Interlocked.Decrement(ref _claimed);
+            Raise(_room);
         }
+
+        return false;
     }
 
-    /// <summary>Ends the jobs whose pages are out. A job that cannot be ended now runs out of its lease and is asked for again.</summary>
-    private async Task Finish(CancellationToken stoppingToken)
-    {
-        while (await WaitForPage(stoppingToken))
-        {
-            List<PrintJob> pages = [];
-            while (pages.Count < _options.Parallelism && _printed.Reader.TryRead(out var page))
-                pages.Add(page);
-            try
-            {
-                await Finish(pages);
-                if (pages.Count > 1)
-                    await Task.Delay(Gathering, _time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-            // The database is away, or worse: the lease keeps the jobs, and the printer remembers the pages.
-            catch (Exception e)
-            {
-                Warn(e, "Print jobs cannot be ended now");
-            }
-        }
-    }
-
-    private async Task<bool> WaitForPage(CancellationToken stoppingToken)
+    /// <summary>Ends a job whose page is out. If it cannot be ended now, it runs out of its lease and is asked for again.</summary>
+    private async Task TryFinish(PrintJob job)
     {
         try
         {
-            return await _printed.Reader.WaitToReadAsync(stoppingToken);
+            await Finish(job);
         }
-        catch (OperationCanceledException)
+        // The database is away, or worse: the lease keeps the job, and the printer remembers the page.
+        catch (Exception e)
         {
-            return false;
+            Warn(e, "Print jobs cannot be ended now");
         }
     }
 
@@ -187,22 +186,19 @@ public sealed class PrintWorker : BackgroundService
         }
     }
 
-    /// <summary>Ends the jobs and says so, in one transaction.</summary>
-    /// <exception cref="DbUpdateConcurrencyException">A lease was lost: none is ended. Whoever claims them next finds the pages printed.</exception>
-    private async Task Finish(List<PrintJob> jobs)
+    /// <summary>Ends the job and says so, in one transaction, shared with other pages that are out.</summary>
+    /// <exception cref="DbUpdateConcurrencyException">The lease was lost. Whoever claims the job next finds the page printed.</exception>
+    private async Task Finish(PrintJob job)
     {
         await using var scope = _scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
-        var publish = scope.ServiceProvider.GetRequiredService<IPublishEndpoint>();
+        var lease = job.LeaseToken;
         var now = _time.GetStorableNow();
-        db.AttachRange(jobs);
-        foreach (var job in jobs)
+        await scope.ServiceProvider.GetRequiredService<SharedTransaction<InvoicingDb>>().Run((db, publish) =>
         {
             job.Finish(now);
-            await publish.Publish(new InvoiceGenerated { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, GeneratedAt = now });
-        }
-
-        await db.SaveChangesAsync();
+            db.Update(job).Property(x => x.LeaseToken).OriginalValue = lease;
+            return publish.Publish(new InvoiceGenerated { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, GeneratedAt = now });
+        });
     }
 
     private async Task TryGiveBack(PrintJob job, string error)
@@ -270,19 +266,21 @@ public sealed class PrintWorker : BackgroundService
         _logger.LogWarning(e, "{What}; trying again with pauses (said once a minute)", what);
     }
 
-    private void Wake()
+    private static async Task Wait(SemaphoreSlim signal, TimeSpan limit, CancellationToken stoppingToken) =>
+        await ((Task)signal.WaitAsync(limit, stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    private static void Raise(SemaphoreSlim signal)
     {
         try
         {
-            if (_wake.CurrentCount == 0)
-                _wake.Release();
+            if (signal.CurrentCount == 0)
+                signal.Release();
         }
         // Two raised it at once; one is enough.
         catch (SemaphoreFullException)
         {
         }
     }
-
 }
 
 /// <summary>Registers the workers.</summary>

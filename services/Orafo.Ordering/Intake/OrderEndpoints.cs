@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using MassTransit;
+using MassTransit.EntityFrameworkCoreIntegration;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
@@ -39,7 +40,7 @@ public static class OrderEndpoints
 
     private static async Task<Results<Ok<OrderStatus>, Accepted<OrderAccepted>, ValidationProblem, ProblemHttpResult>> Submit(
         SubmitOrder body, [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey, [FromHeader(Name = Preference.Header)] string[]? prefer,
-        OrderingDb db, IPublishEndpoint publish, OrderWatch watch, TimeProvider time, HttpResponse response, CancellationToken cancellationToken)
+        OrderingDb db, SharedTransaction<OrderingDb> transaction, OrderWatch watch, TimeProvider time, HttpResponse response, CancellationToken cancellationToken)
     {
         var faults = body.Faults();
         if (idempotencyKey is not null && !IsWellFormed(idempotencyKey))
@@ -59,21 +60,22 @@ public static class OrderEndpoints
             Lines = body.ToOrderLines(),
             SubmittedAt = now,
         };
-        db.Orders.Add(order);
-        if (idempotencyKey is not null)
-            db.IdempotencyKeys.Add(new() { Key = idempotencyKey, RequestHash = body.Hash(), OrderId = order.Id, UsedAt = order.SubmittedAt });
-        await publish.Publish(new OrderSubmitted
-        {
-            OrderId = order.Id,
-            CustomerNumber = order.CustomerNumber,
-            CouponCode = order.CouponCode,
-            Lines = order.Lines,
-            SubmittedAt = order.SubmittedAt,
-        }, cancellationToken);
-
         try
         {
-            await db.SaveChangesAsync(cancellationToken);
+            await transaction.Run(async (orders, publish) =>
+            {
+                orders.Orders.Add(order);
+                if (idempotencyKey is not null)
+                    orders.IdempotencyKeys.Add(new() { Key = idempotencyKey, RequestHash = body.Hash(), OrderId = order.Id, UsedAt = order.SubmittedAt });
+                await publish.Publish(new OrderSubmitted
+                {
+                    OrderId = order.Id,
+                    CustomerNumber = order.CustomerNumber,
+                    CouponCode = order.CouponCode,
+                    Lines = order.Lines,
+                    SubmittedAt = order.SubmittedAt,
+                }, CancellationToken.None);
+            });
         }
         // Two requests with one key raced: the other one has the order.
         catch (DbUpdateException e) when (e.InnerException is PostgresException
@@ -81,7 +83,6 @@ public static class OrderEndpoints
             SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "pk_idempotency_keys",
         })
         {
-            db.ChangeTracker.Clear();
             return await AnswerAgain((await FindByKey(db, idempotencyKey!, cancellationToken))!);
         }
 

@@ -3,6 +3,7 @@ using MassTransit.DependencyInjection;
 using MassTransit.EntityFrameworkCoreIntegration;
 using MassTransit.Middleware;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Update;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -47,11 +48,14 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceColl
         services.AddHealthChecks().AddCheck<OutboxWatch<TDbContext>>($"outbox-{typeof(TDbContext).Name}", tags: ["lag"]);
         services.AddSingleton<OutboxSignalInterceptor<TDbContext>>();
         services.ConfigureDbContext<TDbContext>((provider, options) =>
-            options.AddInterceptors(provider.GetRequiredService<OutboxSignalInterceptor<TDbContext>>(), provider.GetRequiredService<QueryGuard>()));
+            options.AddInterceptors(provider.GetRequiredService<OutboxSignalInterceptor<TDbContext>>(), provider.GetRequiredService<QueryGuard>())
+                .ReplaceService<IModificationCommandBatchFactory, SetBasedBatchFactory>());
         services.TryAddSingleton<QueryGuard>();
         services.AddSingleton<DeliveryGroups<TDbContext>>();
         services.AddSingleton<Suspects<TDbContext>>();
         services.AddScoped<ScopedDbContext<TDbContext>>();
+        services.AddScoped(scope => new SharedTransaction<TDbContext>(
+            scope, scope.GetRequiredService<DeliveryGroups<TDbContext>>(), scope.GetRequiredService<IBus>(), scope.GetRequiredService<TimeProvider>()));
         services.RemoveAll<TDbContext>();
         services.AddScoped(scope => scope.GetRequiredService<ScopedDbContext<TDbContext>>().Get());
         services.AddScoped<IOutboxContextFactory<TDbContext>, DbContextOutboxContextFactory<TDbContext>>();

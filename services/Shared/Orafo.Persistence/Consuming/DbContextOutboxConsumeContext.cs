@@ -30,7 +30,7 @@ internal sealed class DbContextOutboxConsumeContext<TDbContext, T>(
         return Task.CompletedTask;
     }
 
-    public override Task SetConsumed() => unit.Complete(_outbox.Take(), _outbox.TakeCancelled(), CancellationToken);
+    public override Task SetConsumed() => unit.Complete(_outbox, CancellationToken);
 
     public Task Cancel(Guid token, CancellationToken cancellationToken)
     {

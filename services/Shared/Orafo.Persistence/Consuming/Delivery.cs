@@ -2,8 +2,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
-/// <summary>A message, or a batch of them, that waits for its transaction.</summary>
-/// <param name="messageIds">With <paramref name="consumer"/>, what makes each one of its kind.</param>
+/// <summary>A message, a batch of them, or a piece of work without any, that waits for its transaction.</summary>
+/// <param name="messageIds">With <paramref name="consumer"/>, what makes each one of its kind; none if it is no message.</param>
 /// <param name="consumer">Who takes it.</param>
 /// <param name="handle">Runs the consumer; it may be called again after a rollback.</param>
 /// <param name="cancellationToken">The delivery's.</param>
@@ -18,8 +18,8 @@ internal sealed class Delivery<TDbContext>(
     public ConsumerProfile Consumer => consumer;
     public CancellationToken CancellationToken => cancellationToken;
 
-    /// <summary>What is to be consumed.</summary>
-    public required object Message { get; init; }
+    /// <summary>What is to be consumed, if it is a message.</summary>
+    public object? Message { get; init; }
 
     /// <summary>Loads what its consumer needs; null if nothing does.</summary>
     public Prefetcher<TDbContext>? Prefetcher { get; init; }

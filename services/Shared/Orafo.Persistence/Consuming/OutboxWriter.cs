@@ -99,6 +99,14 @@ internal sealed class OutboxWriter(TimeProvider time)
         var delay = context.Delay;
         // The transport would put it off once more.
         context.Delay = null;
+        var destination = context.DestinationAddress ?? throw new MessageException(typeof(T), "A message without a destination cannot be sent.");
+        var contentType = (context.ContentType ?? context.Serialization.DefaultContentType).ToString();
+        // First, for some serializers put what is not in their body into the headers.
+        var body = context.Serializer.GetMessageBody(context).GetBytes();
+        var headers = new Dictionary<string, object>(context.Headers.GetAll(), StringComparer.OrdinalIgnoreCase);
+        var properties = new Dictionary<string, object>(StringComparer.OrdinalIgnoreCase);
+        if (context is TransportSendContext<T> transport)
+            transport.WritePropertiesTo(properties);
         return new OutboxMessage
         {
             OutboxId = delay is null ? Guid.Empty : context.ScheduledMessageId ?? Guid.CreateVersion7(),
@@ -111,27 +119,20 @@ internal sealed class OutboxWriter(TimeProvider time)
             InitiatorId = context.InitiatorId,
             RequestId = context.RequestId,
             SourceAddress = context.SourceAddress?.ToString(),
-            DestinationAddress = context.DestinationAddress?.ToString()
-                ?? throw new MessageException(typeof(T), "A message without a destination cannot be sent."),
+            DestinationAddress = destination.ToString(),
             ResponseAddress = context.ResponseAddress?.ToString(),
             FaultAddress = context.FaultAddress?.ToString(),
             SentTime = sent,
             ExpirationTime = sent + context.TimeToLive,
-            Headers = Serialize(context.Headers.GetAll()),
-            Properties = context is TransportSendContext<T> transport ? Serialize(PropertiesOf(transport)) : null,
-            ContentType = (context.ContentType ?? context.Serialization.DefaultContentType).ToString(),
+            Headers = Serialize(headers),
+            Properties = Serialize(properties),
+            ContentType = contentType,
             MessageType = string.Join(';', context.SupportedMessageTypes),
-            Body = context.Serializer.GetMessageBody(context).GetString(),
+            Body = StoredBody.ToText(body, contentType),
+            InMemory = new MessageInMemory(body, headers, properties, destination),
         };
     }
 
-    private static Dictionary<string, object> PropertiesOf<T>(TransportSendContext<T> context) where T : class
-    {
-        var properties = new Dictionary<string, object>(StringComparer.OrdinalIgnoreCase);
-        context.WritePropertiesTo(properties);
-        return properties;
-    }
-
-    private static string? Serialize(IEnumerable<KeyValuePair<string, object>> values) =>
-        SystemTextJsonMessageSerializer.Instance.SerializeDictionary(values);
+    private static string? Serialize(Dictionary<string, object> values) =>
+        values.Count == 0 ? null : SystemTextJsonMessageSerializer.Instance.SerializeDictionary(values);
 }

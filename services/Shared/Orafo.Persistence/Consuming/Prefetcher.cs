@@ -21,7 +21,7 @@ internal sealed class Prefetcher<TDbContext, TMessage, TLoaded>(IPrefetch<TDbCon
     public override async Task<Action<PipeContext>> Load(
         TDbContext db, IReadOnlyList<Delivery<TDbContext>> deliveries, CancellationToken cancellationToken)
     {
-        var loaded = await prefetch.Load(db, [.. deliveries.Select(delivery => (TMessage)delivery.Message)], cancellationToken);
+        var loaded = await prefetch.Load(db, [.. deliveries.Select(delivery => (TMessage)delivery.Message!)], cancellationToken);
         return context => context.AddOrUpdatePayload(() => loaded, _ => loaded);
     }
 }

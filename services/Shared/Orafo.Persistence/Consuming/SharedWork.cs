@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
@@ -30,6 +31,17 @@ internal sealed class SharedWork
 
     /// <summary>A SaveChanges stores messages that the relay has to claim, once they are committed.</summary>
     public bool HasMessagesForRelay { private get; set; }
+
+    /// <summary>Makes what ends the transaction; the last statements of its SaveChanges take it along. Asked once, when those are made.</summary>
+    public Func<IReadOnlyList<NpgsqlBatchCommand>>? Closing { private get; set; }
+
+    /// <summary>Empty if there is nothing to end, or if it has been taken.</summary>
+    public IReadOnlyList<NpgsqlBatchCommand> TakeClosing()
+    {
+        var closing = Closing;
+        Closing = null;
+        return closing?.Invoke() ?? [];
+    }
 
     public bool TakeHasMessagesForRelay()
     {
@@ -61,7 +73,7 @@ internal sealed class SharedWork
 
     public void Clear()
     {
-        (Consumer, CorrelationId, HasUnwrittenChanges, IsSpoilt, IsOpen) = (null, null, false, false, false);
+        (Consumer, CorrelationId, HasUnwrittenChanges, IsSpoilt, IsOpen, Closing) = (null, null, false, false, false, null);
         _absent.Clear();
     }
 }

@@ -27,8 +27,7 @@ internal sealed class UnitOfWork<TDbContext>(
     OutboxSignal<TDbContext> signal, OutboxHandoff<TDbContext> handoff, OutboxInstruments<TDbContext> instruments)
     where TDbContext : DbContext
 {
-    private readonly List<OutboxMessage> _published = [];
-    private readonly List<Guid> _cancelled = [];
+    private readonly List<OutboxWriter> _outboxes = [];
     private readonly List<Delivery<TDbContext>> _handled = [];
     private readonly Dictionary<Prefetcher<TDbContext>, Action<PipeContext>> _loaded = [];
     private readonly SharedWork _work = SharedWork.Of(db);
@@ -37,6 +36,7 @@ internal sealed class UnitOfWork<TDbContext>(
     /// <summary>What the scopes of the deliveries are to share; null if the DbContext is a scope's own.</summary>
     public SharedLease<TDbContext>? Lease => lease;
 
+    public TDbContext Db => db;
     public bool IsCareful => isCareful;
 
     /// <exception cref="Exception">Nothing of it is in the database, unless the connection broke within the commit.</exception>
@@ -69,19 +69,12 @@ internal sealed class UnitOfWork<TDbContext>(
             hand(context);
     }
 
-    /// <summary>A consumer is done.</summary>
-    public async Task Complete(IEnumerable<OutboxMessage> published, IReadOnlyCollection<Guid> cancelled, CancellationToken cancellationToken)
+    /// <summary>A consumer is done; what it published is taken when the transaction ends.</summary>
+    public async Task Complete(OutboxWriter outbox, CancellationToken cancellationToken)
     {
-        if (cancelled.Count > 0)
-        {
-            // It may have been scheduled by a delivery before this one.
-            _published.RemoveAll(message => cancelled.Contains(message.OutboxId));
-            _cancelled.AddRange(cancelled);
-        }
-
-        _published.AddRange(published);
+        _outboxes.Add(outbox);
         if (isCareful)
-            await Commit(null, cancellationToken);
+            await Commit(cancellationToken);
     }
 
     private async Task HandleCarefully(CancellationToken cancellationToken)
@@ -89,6 +82,12 @@ internal sealed class UnitOfWork<TDbContext>(
         if (!group.TryTake(out var delivery))
             return;
         _handled.Add(delivery);
+        if (delivery.MessageIds.Length == 0)
+        {
+            await Handle(delivery, isDuplicate: false);
+            return;
+        }
+
         var entered = await TryEnterInbox(delivery, cancellationToken);
         delivery.Entered = entered;
         for (var duplicates = delivery.MessageIds.Length - entered.Count; duplicates > 0; duplicates--)
@@ -129,7 +128,7 @@ internal sealed class UnitOfWork<TDbContext>(
             _work.HasUnwrittenChanges = true;
         }
 
-        await Commit(EnterInbox(), cancellationToken);
+        await Commit(cancellationToken);
     }
 
     /// <summary>In one query, where there are several deliveries and they name their sagas by their correlation ids.</summary>
@@ -160,51 +159,80 @@ internal sealed class UnitOfWork<TDbContext>(
         delivery.Consumer.Took(Stopwatch.GetElapsedTime(started) - _work.DatabaseTime);
     }
 
-    /// <summary>The last round trip: inbox rows, messages, commit.</summary>
-    private async Task Commit(NpgsqlBatchCommand? inbox, CancellationToken cancellationToken)
+    /// <summary>The last round trip: what is changed, inbox rows, messages, commit.</summary>
+    private async Task Commit(CancellationToken cancellationToken)
     {
         db.Database.AutoSavepointsEnabled = false;
-        await db.SaveChangesAsync(cancellationToken);
-
-        if (_handled.Exists(delivery => delivery.IsRehearsal))
-        {
-            await Finish(inbox, null, [], "rollback", cancellationToken);
-            return;
-        }
-
-        var sendLease = _published.Count == 0 ? null : handoff.TryLease(_published);
-        var confirmed = handoff.TakeConfirmed();
+        var end = new TransactionEnd();
         try
         {
-            await Finish(inbox, sendLease, confirmed, "commit", cancellationToken);
+            _work.Closing = () => Close(end);
+            // The consumers are done, and the DbContext forgets it all: nothing need be marked as saved.
+            await db.SaveChangesAsync(acceptAllChangesOnSuccess: false, cancellationToken);
+            // Not taken along: there was nothing to save, or the provider saved it its own way.
+            if (_work.TakeClosing() is { Count: > 0 } closing)
+                await Execute(closing, cancellationToken);
         }
         catch
         {
-            handoff.PutBack(confirmed);
+            handoff.PutBack(end.Confirmed);
             throw;
         }
 
+        if (end.IsRolledBack)
+            return;
         instruments.Committed(_handled.Count);
-        if (sendLease is not null)
-            handoff.Take(_published, sendLease);
-        signal.Raise(hasMessagesForRelay: _published.Count > 0 && sendLease is null);
+        if (end.Lease is not null)
+            handoff.Take(end.Published, end.Lease);
+        signal.Raise(hasMessagesForRelay: end.Published.Count > 0 && end.Lease is null);
     }
 
-    private async Task Finish(NpgsqlBatchCommand? inbox, SendLease? sendLease, List<Sent> confirmed, string end, CancellationToken cancellationToken)
+    private List<NpgsqlBatchCommand> Close(TransactionEnd end)
+    {
+        List<NpgsqlBatchCommand> closing = [];
+        if (!isCareful && _handled.Exists(delivery => delivery.MessageIds.Length > 0))
+            closing.Add(EnterInbox());
+        foreach (var delivery in _handled.Where(delivery => delivery.IsCounted))
+            closing.Add(Suspects<TDbContext>.Forget(delivery));
+        if (_handled.Exists(delivery => delivery.IsRehearsal))
+        {
+            end.IsRolledBack = true;
+            closing.Add(new("rollback"));
+            return closing;
+        }
+
+        List<Guid> cancelled = [];
+        foreach (var outbox in _outboxes)
+        {
+            var tokens = outbox.TakeCancelled();
+            // It may have been scheduled by a delivery before this one.
+            if (tokens.Count > 0)
+                end.Published.RemoveAll(message => tokens.Contains(message.OutboxId));
+            cancelled.AddRange(tokens);
+            end.Published.AddRange(outbox.Take());
+        }
+
+        end.Confirmed = handoff.TakeConfirmed();
+        if (cancelled.Count > 0)
+            closing.Add(OutboxWriter.Delete(cancelled));
+        if (end.Published.Count > 0)
+        {
+            end.Lease = handoff.TryLease(end.Published);
+            closing.Add(OutboxWriter.Insert(end.Published, end.Lease?.Duration ?? TimeSpan.Zero));
+        }
+
+        if (end.Confirmed.Count > 0)
+            closing.Add(OutboxHandoff<TDbContext>.Delete(end.Confirmed));
+        closing.Add(new("commit"));
+        return closing;
+    }
+
+    private async Task Execute(IReadOnlyList<NpgsqlBatchCommand> commands, CancellationToken cancellationToken)
     {
         var transaction = (NpgsqlTransaction)_transaction.GetDbTransaction();
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction);
-        if (inbox is not null)
-            batch.BatchCommands.Add(inbox);
-        foreach (var delivery in _handled.Where(delivery => delivery.IsCounted))
-            batch.BatchCommands.Add(Suspects<TDbContext>.Forget(delivery));
-        if (_cancelled.Count > 0)
-            batch.BatchCommands.Add(OutboxWriter.Delete(_cancelled));
-        if (_published.Count > 0)
-            batch.BatchCommands.Add(OutboxWriter.Insert(_published, sendLease?.Duration ?? TimeSpan.Zero));
-        if (confirmed.Count > 0)
-            batch.BatchCommands.Add(OutboxHandoff<TDbContext>.Delete(confirmed));
-        batch.BatchCommands.Add(new(end));
+        foreach (var command in commands)
+            batch.BatchCommands.Add(command);
         await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 
@@ -216,4 +244,13 @@ internal sealed class UnitOfWork<TDbContext>(
             new() { Value = _handled.SelectMany(delivery => delivery.MessageIds.Select(_ => delivery.Consumer.Id)).ToArray() },
         },
     };
+
+    /// <summary>What the transaction ends with.</summary>
+    private sealed class TransactionEnd
+    {
+        public List<OutboxMessage> Published { get; } = [];
+        public SendLease? Lease { get; set; }
+        public List<Sent> Confirmed { get; set; } = [];
+        public bool IsRolledBack { get; set; }
+    }
 }

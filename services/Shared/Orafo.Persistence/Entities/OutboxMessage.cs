@@ -55,5 +55,12 @@ public class OutboxMessage
     /// <summary>The message's type and its supertypes as URNs, separated by semicolons.</summary>
     public required string MessageType { get; set; }
 
+    /// <summary>As it goes to the broker: text as it is, anything else in Base64.</summary>
     public required string Body { get; set; }
+
+    /// <summary>The same while it is still in memory, so that nothing need be read again from text.</summary>
+    internal MessageInMemory? InMemory { get; init; }
 }
+
+/// <summary>What a message's text columns were made of.</summary>
+internal sealed record MessageInMemory(byte[] Body, Dictionary<string, object> Headers, IReadOnlyDictionary<string, object> Properties, Uri Destination);

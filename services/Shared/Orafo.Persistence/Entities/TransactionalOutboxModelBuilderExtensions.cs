@@ -66,6 +66,7 @@ public static class TransactionalOutboxModelBuilderExtensions
         outbox.HasStorageParameter("autovacuum_vacuum_threshold", 1000);
         outbox.HasStorageParameter("autovacuum_vacuum_cost_delay", 0);
         outbox.Ignore(x => x.IsScheduled);
+        outbox.Ignore(x => x.InMemory);
         callback?.Invoke(outbox);
     }
 

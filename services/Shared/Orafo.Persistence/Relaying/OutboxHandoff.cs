@@ -27,7 +27,7 @@ internal sealed class OutboxHandoff<TDbContext>(
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Bodies in memory; what is published beyond it waits in the table.</summary>
-    private const int MostCharacters = 8 * 1024 * 1024;
+    private const int MostBytes = 8 * 1024 * 1024;
 
     private const int MostDeletions = 1000;
 
@@ -36,7 +36,7 @@ internal sealed class OutboxHandoff<TDbContext>(
     private readonly SemaphoreSlim _wake = new(0);
     private readonly CancellationTokenSource _stopping = new();
     private int _isWoken;
-    private int _characters;
+    private int _bytes;
     private volatile bool _isOpen = options.Delivers;
 
     /// <summary>Messages get through again.</summary>
@@ -45,7 +45,7 @@ internal sealed class OutboxHandoff<TDbContext>(
     /// <summary>The time to <see cref="Take"/> the messages of a transaction that is about to commit; null if it is left to the relay.</summary>
     public SendLease? TryLease(IReadOnlyCollection<OutboxMessage> messages)
     {
-        if (!_isOpen || _stopping.IsCancellationRequested || Volatile.Read(ref _characters) > MostCharacters)
+        if (!_isOpen || _stopping.IsCancellationRequested || Volatile.Read(ref _bytes) > MostBytes)
             return null;
         if (messages.Count > options.MessageDeliveryLimit && messages.CountBy(message => message.OutboxId).Any(of => of.Value > options.MessageDeliveryLimit))
             return null;
@@ -82,6 +82,8 @@ internal sealed class OutboxHandoff<TDbContext>(
     /// <summary>They were not deleted.</summary>
     public void PutBack(List<Sent> confirmed)
     {
+        if (confirmed.Count == 0)
+            return;
         foreach (var sent in confirmed)
             _confirmed.Enqueue(sent);
         Wake();
@@ -128,8 +130,8 @@ internal sealed class OutboxHandoff<TDbContext>(
     {
         if (messages.Length == 0)
             return;
-        var characters = messages.Sum(message => message.Body.Length);
-        Interlocked.Add(ref _characters, characters);
+        var bytes = messages.Sum(message => message.InMemory!.Body.Length);
+        Interlocked.Add(ref _bytes, bytes);
         try
         {
             var outcome = await sender.SendInOrder(Array.ConvertAll(messages, StoredMessage.Of), _stopping.Token);
@@ -148,7 +150,7 @@ internal sealed class OutboxHandoff<TDbContext>(
         }
         finally
         {
-            Interlocked.Add(ref _characters, -characters);
+            Interlocked.Add(ref _bytes, -bytes);
         }
     }
 

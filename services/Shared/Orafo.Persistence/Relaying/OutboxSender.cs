@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using MassTransit.Configuration;
-using MassTransit.Middleware;
 using MassTransit.Serialization;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -60,7 +59,7 @@ internal sealed class OutboxSender<TDbContext>(
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(options.MessageDeliveryTimeout);
-        var attempt = new OneAttempt(message, RelaySpan.Current);
+        var attempt = new OneAttempt(message, RelaySpan.Current, time.GetUtcNow());
         // Its span hangs on the one that published it, which its headers name; not on whatever this thread did last.
         Activity.Current = null;
         var endpoint = await bus.GetSendEndpoint(message.DestinationAddress).WaitAsync(timeout.Token);
@@ -68,9 +67,8 @@ internal sealed class OutboxSender<TDbContext>(
     }
 
     /// <summary>Writes the message, once: MassTransit itself would send it again as often as its connection breaks, and a message may be what breaks it.</summary>
-    private sealed class OneAttempt(StoredMessage message, ActivityContext? relay) : IPipe<SendContext<SerializedMessageBody>>
+    private sealed class OneAttempt(StoredMessage message, ActivityContext? relay, DateTimeOffset now) : IPipe<SendContext<SerializedMessageBody>>
     {
-        private readonly OutboxMessageSendPipe _pipe = new(message, message.DestinationAddress);
         private int _attempts;
 
         /// <summary>The span of the relay's batch.</summary>
@@ -85,10 +83,11 @@ internal sealed class OutboxSender<TDbContext>(
             if (++_attempts > 1)
                 throw new InvalidOperationException("The channel closed: " + Fault?.Message);
             context.AddOrUpdatePayload(() => this, _ => this);
-            return _pipe.Send(context);
+            message.CopyTo(context, now);
+            return Task.CompletedTask;
         }
 
-        public void Probe(ProbeContext context) => _pipe.Probe(context);
+        public void Probe(ProbeContext context) => context.CreateFilterScope("storedMessage");
     }
 
     /// <summary>Learns what the transport keeps to itself when it tries again, and links the span that it makes with the relay's.</summary>

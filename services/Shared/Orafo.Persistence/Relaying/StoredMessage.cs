@@ -10,13 +10,17 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 internal sealed class StoredMessage : OutboxMessageContext
 {
     private static readonly Dictionary<string, object> None = [];
+    private readonly Dictionary<string, object> _headers = None;
 
     public required long SequenceNumber { get; init; }
     public required Guid OutboxId { get; init; }
     public required Guid MessageId { get; init; }
     public required string ContentType { get; init; }
     public required string MessageType { get; init; }
-    public required string Body { get; init; }
+
+    /// <summary>As it goes to the broker.</summary>
+    public required byte[] Bytes { get; init; }
+
     public int Failures { get; init; }
     public required Uri DestinationAddress { get; init; }
     public Guid? RequestId { get; init; }
@@ -28,10 +32,18 @@ internal sealed class StoredMessage : OutboxMessageContext
     public Uri? ResponseAddress { get; init; }
     public Uri? FaultAddress { get; init; }
     public DateTime? SentTime { get; init; }
-    public required Headers Headers { get; init; }
+
+    public required Dictionary<string, object> HeaderValues
+    {
+        get => _headers;
+        init => (_headers, Headers) = (value, value.Count == 0 ? EmptyHeaders.Instance : new DictionarySendHeaders(value!));
+    }
+
+    public Headers Headers { get; private init; } = EmptyHeaders.Instance;
     public required IReadOnlyDictionary<string, object> Properties { get; init; }
     public HostInfo Host => HostMetadataCache.Host;
     Guid? MessageContext.MessageId => MessageId;
+    string OutboxMessageContext.Body => StoredBody.ToText(Bytes, ContentType);
 
     /// <summary>Reads a row of <see cref="OutboxStatements.Claim"/>.</summary>
     public static StoredMessage Read(NpgsqlDataReader row) => new()
@@ -49,11 +61,11 @@ internal sealed class StoredMessage : OutboxMessageContext
         FaultAddress = UriAt(row, 10),
         SentTime = row.GetDateTime(11),
         ExpirationTime = row.IsDBNull(12) ? null : row.GetDateTime(12),
-        Headers = Dictionary(StringOrNull(row, 13)) is { } headers ? new DictionarySendHeaders(headers!) : EmptyHeaders.Instance,
+        HeaderValues = Dictionary(StringOrNull(row, 13)) ?? None,
         Properties = Dictionary(StringOrNull(row, 14)) ?? None,
         ContentType = row.GetString(15),
         MessageType = row.GetString(16),
-        Body = row.GetString(17),
+        Bytes = StoredBody.ToBytes(row.GetString(17), row.GetString(15)),
         Failures = row.GetInt32(18),
     };
 
@@ -68,17 +80,38 @@ internal sealed class StoredMessage : OutboxMessageContext
         InitiatorId = message.InitiatorId,
         RequestId = message.RequestId,
         SourceAddress = Uri(message.SourceAddress),
-        DestinationAddress = new Uri(message.DestinationAddress),
+        DestinationAddress = message.InMemory!.Destination,
         ResponseAddress = Uri(message.ResponseAddress),
         FaultAddress = Uri(message.FaultAddress),
         SentTime = message.SentTime,
         ExpirationTime = message.ExpirationTime,
-        Headers = Dictionary(message.Headers) is { } headers ? new DictionarySendHeaders(headers!) : EmptyHeaders.Instance,
-        Properties = Dictionary(message.Properties) ?? None,
+        HeaderValues = message.InMemory.Headers,
+        Properties = message.InMemory.Properties,
         ContentType = message.ContentType,
         MessageType = message.MessageType,
-        Body = message.Body,
+        Bytes = message.InMemory.Body,
     };
+
+    /// <summary>Makes what is sent the message that was published.</summary>
+    public void CopyTo(SendContext context, DateTimeOffset now)
+    {
+        context.MessageId = MessageId;
+        context.RequestId = RequestId;
+        context.ConversationId = ConversationId;
+        context.CorrelationId = CorrelationId;
+        context.InitiatorId = InitiatorId;
+        context.SourceAddress = SourceAddress;
+        context.ResponseAddress = ResponseAddress;
+        context.FaultAddress = FaultAddress;
+        context.SupportedMessageTypes = MessageType.Split(';');
+        if (ExpirationTime is { } expiration)
+            context.TimeToLive = expiration - now.UtcDateTime;
+        foreach (var (key, value) in HeaderValues)
+            context.Headers.Set(key, value, overwrite: true);
+        if (Properties.Count > 0 && context is TransportSendContext transport)
+            transport.ReadPropertiesFrom(Properties);
+        context.Serializer = new StoredBody(Bytes, ContentType);
+    }
 
     private static Uri? Uri(string? address) => address is null ? null : new Uri(address);
 

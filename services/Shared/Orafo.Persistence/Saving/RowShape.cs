@@ -1,0 +1,218 @@
+using System.Runtime.CompilerServices;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata;
+using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.EntityFrameworkCore.Update;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace MassTransit.EntityFrameworkCoreIntegration;
+
+/// <summary>Rows of one table that are written alike: the same columns, by one statement.</summary>
+internal sealed class RowShape
+{
+    /// <summary>Raised by a statement that met another number of rows than it was given. Its own constraints do not raise it.</summary>
+    public const string OtherRowsThanExpected = PostgresErrorCodes.CardinalityViolation;
+
+    private static readonly ConditionalWeakTable<ITable, Shapes> Known = [];
+
+    private readonly Column[] _columns;
+
+    private RowShape(EntityState state, Column[] columns, string? sql) => (State, _columns, Sql) = (state, columns, sql);
+
+    /// <summary>What they have in common; null if such a row is left to the provider's own way of writing.</summary>
+    public static RowShape? Of(IReadOnlyModificationCommand row)
+    {
+        if (row.Table is not { } table || row.StoreStoredProcedure is not null)
+            return null;
+        var shape = Known.GetOrCreateValue(table).Find(row, table);
+        return shape.Sql is null ? null : shape;
+    }
+
+    public EntityState State { get; }
+
+    private string? Sql { get; }
+
+    /// <summary>Writes all of them.</summary>
+    public NpgsqlBatchCommand Write(List<IReadOnlyModificationCommand> rows)
+    {
+        var command = new NpgsqlBatchCommand(Sql!);
+        for (var i = 0; i < _columns.Length; i++)
+        {
+            if (_columns[i].IsNew)
+                command.Parameters.Add(_columns[i].Values!.Of(rows, i, isOriginal: false));
+            if (_columns[i].IsCondition)
+                command.Parameters.Add(_columns[i].Values!.Of(rows, i, isOriginal: true));
+        }
+
+        if (State != EntityState.Added)
+            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = rows.Count });
+        return command;
+    }
+
+    private bool Matches(IReadOnlyModificationCommand row)
+    {
+        if (row.EntityState != State || row.ColumnModifications.Count != _columns.Length)
+            return false;
+        for (var i = 0; i < _columns.Length; i++)
+        {
+            if (!_columns[i].Matches(row.ColumnModifications[i]))
+                return false;
+        }
+
+        return true;
+    }
+
+    private static RowShape Describe(IReadOnlyModificationCommand row, ITable table)
+    {
+        Column[] columns = [.. row.ColumnModifications.Select(column => new Column(column))];
+        var isSetBased = Array.TrueForAll(columns, column => column.IsSupported) && row.EntityState switch
+        {
+            EntityState.Added => columns.Length > 0,
+            // Several conditions could make the planner read more than the rows; values that must be unique could come in the wrong order.
+            EntityState.Modified => columns.Count(column => column.IsKey) == 1 && !columns.Any(column => column.IsNew && IsUnique(column.Of, table)),
+            EntityState.Deleted => columns.Count(column => column.IsKey) == 1,
+            _ => false,
+        };
+        return new RowShape(row.EntityState, columns, isSetBased ? Statement(row.EntityState, table, columns) : null);
+    }
+
+    private static bool IsUnique(IColumnBase? column, ITable table) =>
+        column is IColumn of && (table.UniqueConstraints.Any(unique => unique.Columns.Contains(of)) || table.Indexes.Any(index => index.IsUnique && index.Columns.Contains(of)));
+
+    private static string Statement(EntityState state, ITable table, Column[] columns)
+    {
+        var name = table.Schema is null ? Quote(table.Name) : $"{Quote(table.Schema)}.{Quote(table.Name)}";
+        // In the order in which Write binds them.
+        List<string> given = [];
+        foreach (var column in columns)
+        {
+            if (column.IsNew)
+                given.Add(New(column));
+            if (column.IsCondition)
+                given.Add(Old(column));
+        }
+
+        var parameters = string.Join(", ", Enumerable.Range(1, given.Count).Select(i => $"${i}"));
+        if (state == EntityState.Added)
+            return $"insert into {name} ({string.Join(", ", columns.Select(column => Quote(column.Name)))}) select * from unnest({parameters})";
+
+        var key = columns.Single(column => column.IsKey);
+        var conditions = columns.Where(column => column.IsCondition).Select(column => $"t.{Quote(column.Name)} {(column.IsKey ? "=" : "is not distinct from")} n.{Old(column)}");
+        var change = state == EntityState.Deleted
+            ? $"delete from {name} t using"
+            : $"update {name} t set {string.Join(", ", columns.Where(column => column.IsNew).Select(column => $"{Quote(column.Name)} = n.{New(column)}"))} from";
+        // The array makes it an index scan whatever the planner thinks of the table's size; more than one row for the outer select is an error.
+        return $"""
+            with written as (
+                {change} unnest({parameters}) n ({string.Join(", ", given)})
+                where t.{Quote(key.Name)} = any (${given.IndexOf(Old(key)) + 1}) and {string.Join(" and ", conditions)}
+                returning 1)
+            select (select 1 from generate_series(0, abs(c.n - ${given.Count + 1}))) from (select count(*)::int as n from written) c
+            """;
+
+        static string New(Column column) => Quote("new " + column.Name);
+        static string Old(Column column) => Quote("old " + column.Name);
+    }
+
+    private static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    private sealed class Shapes
+    {
+        private volatile RowShape[] _all = [];
+
+        public RowShape Find(IReadOnlyModificationCommand row, ITable table)
+        {
+            foreach (var shape in _all)
+            {
+                if (shape.Matches(row))
+                    return shape;
+            }
+
+            lock (this)
+            {
+                var found = Array.Find(_all, shape => shape.Matches(row)) ?? Describe(row, table);
+                _all = [.. _all, found];
+                return found;
+            }
+        }
+    }
+
+    private sealed class Column(IColumnModification column)
+    {
+        public IColumnBase? Of { get; } = column.Column;
+        public string Name { get; } = column.ColumnName;
+        public bool IsNew { get; } = column.IsWrite;
+        public bool IsCondition { get; } = column.IsCondition;
+        public bool IsKey { get; } = column is { IsKey: true, IsCondition: true };
+        private bool IsRead { get; } = column.IsRead;
+        private RelationalTypeMapping? Mapping { get; } = column.TypeMapping;
+        public ColumnValues? Values { get; } = ColumnValues.For(column);
+
+        /// <summary>Nothing comes back from the database, and its values make an array.</summary>
+        public bool IsSupported => !IsRead && column.JsonPath is null && Values is not null && (IsNew || IsCondition);
+
+        public bool Matches(IColumnModification other) =>
+            ReferenceEquals(other.Column, Of) && other.IsWrite == IsNew && other.IsCondition == IsCondition && other.IsRead == IsRead
+            && ReferenceEquals(other.TypeMapping, Mapping) && string.Equals(other.ColumnName, Name, StringComparison.Ordinal) && other.JsonPath is null == (column.JsonPath is null);
+    }
+}
+
+/// <summary>Makes an array of a column's values.</summary>
+internal abstract class ColumnValues
+{
+    /// <summary>Types whose arrays mean the same as their values one by one.</summary>
+    private static readonly Dictionary<string, NpgsqlDbType> Types = new(StringComparer.Ordinal)
+    {
+        ["uuid"] = NpgsqlDbType.Uuid,
+        ["text"] = NpgsqlDbType.Text,
+        ["character varying"] = NpgsqlDbType.Varchar,
+        ["boolean"] = NpgsqlDbType.Boolean,
+        ["smallint"] = NpgsqlDbType.Smallint,
+        ["integer"] = NpgsqlDbType.Integer,
+        ["bigint"] = NpgsqlDbType.Bigint,
+        ["numeric"] = NpgsqlDbType.Numeric,
+        ["real"] = NpgsqlDbType.Real,
+        ["double precision"] = NpgsqlDbType.Double,
+        ["date"] = NpgsqlDbType.Date,
+        ["timestamp with time zone"] = NpgsqlDbType.TimestampTz,
+        ["timestamp without time zone"] = NpgsqlDbType.Timestamp,
+        ["bytea"] = NpgsqlDbType.Bytea,
+        ["jsonb"] = NpgsqlDbType.Jsonb,
+        ["json"] = NpgsqlDbType.Json,
+    };
+
+    public static ColumnValues? For(IColumnModification column)
+    {
+        if (column.TypeMapping is not { } mapping || !Types.TryGetValue(mapping.StoreTypeNameBase, out var type))
+            return null;
+        var element = mapping.Converter?.ProviderClrType ?? mapping.ClrType;
+        if (element.IsEnum)
+            return null;
+        if (element.IsValueType && Nullable.GetUnderlyingType(element) is null && column.IsNullable is not false)
+            element = typeof(Nullable<>).MakeGenericType(element);
+        return (ColumnValues)Activator.CreateInstance(typeof(ColumnValues<>).MakeGenericType(element), mapping.Converter?.ConvertToProvider, type)!;
+    }
+
+    /// <param name="rows">Of one shape.</param>
+    /// <param name="column">Its place.</param>
+    /// <param name="isOriginal">As it was read, to be found again; otherwise as it is to be.</param>
+    public abstract NpgsqlParameter Of(List<IReadOnlyModificationCommand> rows, int column, bool isOriginal);
+}
+
+/// <typeparam name="T">Of an element.</typeparam>
+internal sealed class ColumnValues<T>(Func<object?, object?>? convert, NpgsqlDbType type) : ColumnValues
+{
+    public override NpgsqlParameter Of(List<IReadOnlyModificationCommand> rows, int column, bool isOriginal)
+    {
+        var values = new T[rows.Count];
+        for (var i = 0; i < values.Length; i++)
+        {
+            var modification = rows[i].ColumnModifications[column];
+            var value = isOriginal ? modification.OriginalValue : modification.Value;
+            values[i] = (T)(value is null || convert is null ? value : convert(value))!;
+        }
+
+        return new NpgsqlParameter<T[]> { TypedValue = values, NpgsqlDbType = type | NpgsqlDbType.Array };
+    }
+}
