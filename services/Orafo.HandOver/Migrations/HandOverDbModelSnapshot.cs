@@ -217,7 +217,7 @@ namespace Orafo.HandOver.Migrations
 
                     b.Property<string>("DeliverTo")
                         .IsRequired()
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("deliver_to");
 
                     b.Property<DateTimeOffset>("HandedOverAt")
@@ -231,7 +231,7 @@ namespace Orafo.HandOver.Migrations
 
                     b.Property<string>("Lines")
                         .IsRequired()
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("lines");
 
                     b.Property<decimal>("Total")

@@ -207,7 +207,7 @@ namespace Orafo.Invoicing.Migrations
 
                     b.Property<string>("Buyer")
                         .IsRequired()
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("buyer");
 
                     b.Property<string>("Currency")
@@ -234,7 +234,7 @@ namespace Orafo.Invoicing.Migrations
 
                     b.Property<string>("Lines")
                         .IsRequired()
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("lines");
 
                     b.Property<Guid>("OrderId")
@@ -252,7 +252,7 @@ namespace Orafo.Invoicing.Migrations
 
                     b.Property<string>("Totals")
                         .IsRequired()
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("totals");
 
                     b.HasKey("Number")

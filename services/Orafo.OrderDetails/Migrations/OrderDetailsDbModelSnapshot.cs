@@ -375,7 +375,7 @@ namespace Orafo.OrderDetails.Migrations
                         .HasColumnName("currency");
 
                     b.Property<string>("Customer")
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("customer");
 
                     b.Property<string>("CustomerNumber")
@@ -389,7 +389,7 @@ namespace Orafo.OrderDetails.Migrations
 
                     b.Property<string>("Lines")
                         .IsRequired()
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("lines");
 
                     b.Property<DateTimeOffset>("PreparedAt")
@@ -398,11 +398,11 @@ namespace Orafo.OrderDetails.Migrations
 
                     b.Property<string>("Reasons")
                         .IsRequired()
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("reasons");
 
                     b.Property<string>("Totals")
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("totals");
 
                     b.HasKey("OrderId")

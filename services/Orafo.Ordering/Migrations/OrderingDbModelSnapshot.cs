@@ -244,7 +244,7 @@ namespace Orafo.Ordering.Migrations
 
                     b.Property<string>("Lines")
                         .IsRequired()
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("lines");
 
                     b.Property<DateTimeOffset>("SubmittedAt")
@@ -279,7 +279,7 @@ namespace Orafo.Ordering.Migrations
                         .HasColumnName("current_state");
 
                     b.Property<string>("Customer")
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("customer");
 
                     b.Property<string>("CustomerNumber")
@@ -297,15 +297,15 @@ namespace Orafo.Ordering.Migrations
 
                     b.Property<string>("Lines")
                         .IsRequired()
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("lines");
 
                     b.Property<string>("PricedLines")
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("priced_lines");
 
                     b.Property<string>("Reasons")
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("reasons");
 
                     b.Property<DateTimeOffset>("SubmittedAt")
@@ -323,21 +323,19 @@ namespace Orafo.Ordering.Migrations
 
                     b.Property<string>("Timeline")
                         .IsRequired()
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("timeline");
 
                     b.Property<string>("Totals")
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("totals");
 
                     b.HasKey("CorrelationId")
                         .HasName("pk_order_saga");
 
-                    b.HasIndex("CurrentState")
-                        .HasDatabaseName("ix_order_saga_current_state")
-                        .HasFilter("current_state not in ('Completed', 'Rejected')");
-
                     b.ToTable("order_saga", (string)null);
+
+                    b.HasAnnotation("Npgsql:StorageParameter:fillfactor", 50);
                 });
 #pragma warning restore 612, 618
         }

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
@@ -6,15 +7,45 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace Orafo.ServiceDefaults;
 
 /// <summary>Values that are stored whole, as JSON.</summary>
+/// <remarks>As <c>json</c>, which keeps the text; <c>jsonb</c> is taken apart when it is written and put together again when it is read.</remarks>
 public static class JsonColumnExtensions
 {
-    /// <summary>Stores the value as <c>jsonb</c>. It is replaced, never changed in place: a reference that stayed the same is not written.</summary>
+    /// <summary>Stores the value as <c>json</c>. It is replaced, never changed in place: a reference that stayed the same is not written.</summary>
     public static PropertyBuilder<T> HasJson<T>(this PropertyBuilder<T> property)
     {
-        property.HasColumnType("jsonb").HasConversion(
+        property.HasColumnType("json").HasConversion(
             value => JsonSerializer.Serialize(value, JsonSerializerOptions.Web),
             json => JsonSerializer.Deserialize<T>(json, JsonSerializerOptions.Web)!,
-            new ValueComparer<T>((a, b) => ReferenceEquals(a, b), value => value == null ? 0 : value.GetHashCode(), value => value));
+            SameReference<T>());
         return property;
+    }
+
+#nullable disable annotations // For lists that may be null and lists that may not.
+    /// <summary>The same for a list. Its JSON is read when somebody looks into it.</summary>
+    public static PropertyBuilder<IReadOnlyList<T>> HasJson<T>(this PropertyBuilder<IReadOnlyList<T>> property)
+#nullable restore annotations
+    {
+        property.HasColumnType("json").HasConversion(list => JsonList<T>.ToJson(list), json => new JsonList<T>(json), SameReference<IReadOnlyList<T>>());
+        return property;
+    }
+
+    private static ValueComparer<T> SameReference<T>() => new((a, b) => ReferenceEquals(a, b), value => value == null ? 0 : value.GetHashCode(), value => value);
+
+    /// <summary>A list as it was read from the database.</summary>
+    private sealed class JsonList<T>(string json) : IReadOnlyList<T>
+    {
+        private T[]? _items;
+
+        public int Count => Items.Length;
+        public T this[int index] => Items[index];
+        private T[] Items => _items ??= JsonSerializer.Deserialize<T[]>(json, JsonSerializerOptions.Web)!;
+
+        public static string ToJson(IReadOnlyList<T> list) => list is JsonList<T> stored ? stored.Json : JsonSerializer.Serialize(list, JsonSerializerOptions.Web);
+
+        public IEnumerator<T> GetEnumerator() => ((IEnumerable<T>)Items).GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+        private string Json => json;
     }
 }
