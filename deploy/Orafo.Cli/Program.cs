@@ -3,6 +3,7 @@ using Orafo.Cli;
 using Orafo.Cli.Commands;
 using Orafo.Cli.Disturbing;
 using Orafo.Cli.Mesh;
+using Orafo.Cli.Soaking;
 
 var dataOption = new Option<string?>("--data") { Description = "Where the mesh keeps its data, logs and passwords (.orafo in the checkout).", HelpName = "DIR" };
 var printSecondsOption = new Option<double>("--print-seconds")
@@ -29,6 +30,18 @@ ordersOption.Validators.Add(result =>
         result.AddError($"--orders is a number from 1 to {BenchCommand.MostOrders}.");
 });
 var jsonFileOption = new Option<string?>("--json") { Description = "Writes the figures there, too.", HelpName = "FILE" };
+var backlogOption = new Option<int[]>("--backlog")
+{
+    Description = "Then so many more that wait before a service that is away, and how fast they are done when it comes back.",
+    HelpName = "N",
+    AllowMultipleArgumentsPerToken = true,
+    DefaultValueFactory = _ => [],
+};
+backlogOption.Validators.Add(result =>
+{
+    if (!result.GetValueOrDefault<int[]>()!.All(orders => orders is >= 1 and <= BenchCommand.MostOrders))
+        result.AddError($"--backlog is a number from 1 to {BenchCommand.MostOrders}, or several.");
+});
 var retryOption = new Option<bool>("--retry") { Description = "Has them sent again now, parked or not." };
 var chaosOrdersOption = new Option<int>("--orders") { Description = "How many orders; every tenth is a bad one.", HelpName = "N", DefaultValueFactory = _ => 2000 };
 chaosOrdersOption.Validators.Add(result =>
@@ -51,6 +64,18 @@ var killOption = new Option<string[]>("--kill")
 };
 killOption.AcceptOnlyFromAmong([.. ChaosCommand.Everybody]);
 var seedOption = new Option<int>("--seed") { Description = "Repeats the choice of victims and moments.", HelpName = "N", DefaultValueFactory = _ => Environment.TickCount };
+var soakOrdersOption = new Option<int>("--orders") { Description = "How many orders; each is eight messages.", HelpName = "N", DefaultValueFactory = _ => 125_000 };
+soakOrdersOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is not (>= 10 and <= SoakCommand.MostOrders))
+        result.AddError($"--orders is a number from 10 to {SoakCommand.MostOrders}.");
+});
+var rateOption = new Option<int>("--rate") { Description = "Orders a second.", HelpName = "N", DefaultValueFactory = _ => 200 };
+rateOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is not (>= 1 and <= 10_000))
+        result.AddError("--rate is a number from 1 to 10000.");
+});
 var testArguments = new Argument<string[]>("arguments") { Description = "For dotnet test, after --: for example -- --filter Name~Invoice", Arity = ArgumentArity.ZeroOrMore };
 
 var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, no accepted order is lost, none is handled twice.")
@@ -71,12 +96,15 @@ var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, n
         (parsed, stop) => AuditCommand.RunAsync(Data(parsed), stop)),
     Command("outbox", "The messages that the broker refused, why, and when they are sent again.", [retryOption, dataOption],
         (parsed, stop) => OutboxCommand.RunAsync(Data(parsed), parsed.GetValue(retryOption), stop)),
-    Command("bench", "Measures a mesh of its own: orders a second, CPU, latency, round trips.", [ordersOption, jsonFileOption],
-        (parsed, stop) => BenchCommand.RunAsync(parsed.GetValue(ordersOption), parsed.GetValue(jsonFileOption), stop)),
+    Command("bench", "Measures a mesh of its own: orders a second, CPU, latency, round trips.", [ordersOption, backlogOption, jsonFileOption],
+        (parsed, stop) => BenchCommand.RunAsync(parsed.GetValue(ordersOption), parsed.GetValue(backlogOption)!, parsed.GetValue(jsonFileOption), stop)),
     Command("chaos", "Kills parts of a mesh of its own, again and again, under load; exit code 0 only if each order was done once.",
         [chaosOrdersOption, everyOption, killOption, seedOption],
         (parsed, stop) => ChaosCommand.RunAsync(
             new(parsed.GetValue(chaosOrdersOption), parsed.GetValue(everyOption), parsed.GetValue(killOption)!, parsed.GetValue(seedOption)), stop)),
+    Command("soak", "Keeps a mesh of its own under load for long and looks for what grows; exit code 0 only if nothing does that should not.",
+        [soakOrdersOption, rateOption, jsonFileOption],
+        (parsed, stop) => SoakCommand.RunAsync(new(parsed.GetValue(soakOrdersOption), parsed.GetValue(rateOption)), parsed.GetValue(jsonFileOption), stop)),
     Command("test", "Runs every test, on a PostgreSQL and a RabbitMQ of its own.", [testArguments],
         (parsed, stop) => TestCommand.RunAsync(parsed.GetValue(testArguments) ?? [], stop)),
 };

@@ -5,11 +5,18 @@ using System.Text;
 using System.Text.Json;
 using Npgsql;
 using Orafo.Cli.Mesh;
+using Orafo.Cli.Servers;
 
 namespace Orafo.Cli.Benchmarking;
 
 /// <summary>Loads a mesh with sample orders and measures it. Bounded in orders and in time.</summary>
-internal sealed class Bench(MeshState state, string postgres, string order, int orders, TextWriter screen) : IDisposable
+/// <param name="state">The mesh.</param>
+/// <param name="postgres">The superuser's connection string to the intake's database.</param>
+/// <param name="order">What is placed.</param>
+/// <param name="orders">How many.</param>
+/// <param name="backlogs">How many wait before a service that is stopped, before it may go on: one after another.</param>
+/// <param name="screen">Hears how far it is.</param>
+internal sealed class Bench(MeshState state, string postgres, string order, int orders, IReadOnlyList<int> backlogs, TextWriter screen) : IDisposable
 {
     private const int Clients = 32;
     private const int WarmUpOrders = 5000;
@@ -34,12 +41,20 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
         var intake = new ConcurrentBag<double>();
         await PlaceAll(orders, stop, intake);
         var taken = Stopwatch.GetElapsedTime(started);
-        await Finish(finished, orders, stop);
+        finished = await Finish(finished, orders, stop);
         var elapsed = Stopwatch.GetElapsedTime(started);
         var after = await Usage.Of(state, _ordering, stop);
 
         var cpu = after.CpuSeconds.ToDictionary(
             part => part.Key, part => (part.Value - before.CpuSeconds[part.Key]) * 1000 / orders, StringComparer.Ordinal);
+        var memory = Usage.PeakMemory(state);
+        List<BacklogReport> drained = [];
+        foreach (var backlog in backlogs)
+        {
+            drained.Add(await Drain(finished, backlog, stop));
+            finished += backlog;
+        }
+
         return new BenchReport
         {
             Orders = orders,
@@ -54,7 +69,8 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
             IntakeP99Ms = Percentile(intake, 99),
             SqlRoundTripsPerOrder = (double?)(after.RoundTrips - before.RoundTrips) / orders,
             CommitsPerOrder = (double)(after.Commits - before.Commits) / orders,
-            PeakMemoryMiB = Usage.PeakMemory(state),
+            PeakMemoryMiB = memory,
+            Backlogs = drained,
         };
     }
 
@@ -113,18 +129,41 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
             throw new OrafoException($"{order} is {status}, not Completed, after waiting for up to a minute.");
     }
 
+    /// <summary>Stops the first service after the saga until orders wait in its queue, and measures how fast they are done then.</summary>
+    private async Task<BacklogReport> Drain(long before, int backlog, CancellationToken stop)
+    {
+        screen.WriteLine($"A backlog of {backlog} orders …");
+        var service = state.Part(MeshService.OrderDetails).Process!;
+        service.Signal(ChildProcess.Stop);
+        try
+        {
+            await PlaceAll(backlog, stop);
+            await Await(BenchStatements.GettingDetails, waiting => waiting == backlog, stop);
+        }
+        finally
+        {
+            service.Signal(ChildProcess.Continue);
+        }
+
+        var started = Stopwatch.GetTimestamp();
+        await Finish(before, backlog, stop);
+        return new(backlog, backlog / Stopwatch.GetElapsedTime(started).TotalSeconds, Usage.PeakMemory(state));
+    }
+
     /// <summary>Waits until so many more orders are completed than were before.</summary>
-    private async Task<long> Finish(long before, int more, CancellationToken stop)
+    private Task<long> Finish(long before, int more, CancellationToken stop) => Await(BenchStatements.Completed, completed => completed >= before + more, stop);
+
+    private async Task<long> Await(string question, Func<long, bool> isAnswer, CancellationToken stop)
     {
         var started = Stopwatch.GetTimestamp();
         while (true)
         {
-            await using var finished = _ordering.CreateCommand(BenchStatements.Completed);
-            var seen = (long)(await finished.ExecuteScalarAsync(stop))!;
-            if (seen >= before + more)
+            await using var ask = _ordering.CreateCommand(question);
+            var seen = (long)(await ask.ExecuteScalarAsync(stop))!;
+            if (isAnswer(seen))
                 return seen;
             if (Stopwatch.GetElapsedTime(started) > Patience)
-                throw new OrafoException($"After {Patience.TotalMinutes} minutes not all orders are completed.");
+                throw new OrafoException($"After {Patience.TotalMinutes} minutes not all orders are where they should be.");
             await Task.Delay(50, stop);
         }
     }

@@ -37,6 +37,9 @@ internal sealed record BenchReport
     /// <summary>The most that each service and RabbitMQ have had in memory.</summary>
     public required IReadOnlyDictionary<string, double> PeakMemoryMiB { get; init; }
 
+    /// <summary>How a service that was away catches up.</summary>
+    public required IReadOnlyList<BacklogReport> Backlogs { get; init; }
+
     public string Table()
     {
         var table = new StringBuilder();
@@ -52,6 +55,14 @@ internal sealed record BenchReport
         Row("commits per order", $"{CommitsPerOrder:0.0}");
         foreach (var (part, mebibytes) in PeakMemoryMiB)
             Row($"peak memory, {part}", $"{mebibytes:0} MiB");
+        foreach (var backlog in Backlogs)
+            Row($"a backlog of {backlog.Orders}", $"{backlog.OrdersPerSecond:0} orders/s, {string.Join(", ", backlog.PeakMemoryMiB.Select(part => FormattableString.Invariant($"{part.Key} {part.Value:0} MiB")))}");
         return table.ToString();
     }
 }
+
+/// <summary>What became of orders that had to wait.</summary>
+/// <param name="Orders">How many waited.</param>
+/// <param name="OrdersPerSecond">From the moment at which the service could go on to the last Completed.</param>
+/// <param name="PeakMemoryMiB">Up to then.</param>
+internal sealed record BacklogReport(int Orders, double OrdersPerSecond, IReadOnlyDictionary<string, double> PeakMemoryMiB);

@@ -12,6 +12,15 @@ internal static class BenchStatements
         end
         """;
 
+    /// <summary>orafo_ordering: the orders whose details are asked for; nothing while the questions are not all in the queue.</summary>
+    public const string GettingDetails =
+        """
+        select case
+            when exists (select from outbox_message) then 0
+            else (select count(*) from order_saga where current_state = 'GettingDetails')
+        end
+        """;
+
     /// <summary>The transactions committed so far in the databases of all services.</summary>
     public const string Commits = "select sum(xact_commit)::bigint from pg_stat_database where datname like 'orafo%'";
 }

@@ -23,6 +23,21 @@ internal sealed partial record Usage(IReadOnlyDictionary<string, double> CpuSeco
     public static Dictionary<string, double> PeakMemory(MeshState state) =>
         Roots(state).Where(part => part.Name is not ("postgresql" or "epmd")).ToDictionary(part => part.Name, part => Proc.PeakMemoryMiB(part.Pid), StringComparer.Ordinal);
 
+    /// <summary>What they have now.</summary>
+    public static Dictionary<string, double> Memory(MeshState state) =>
+        Roots(state).Where(part => part.Name is not ("postgresql" or "epmd")).ToDictionary(part => part.Name, part => Proc.MemoryMiB(part.Pid), StringComparer.Ordinal);
+
+    /// <summary>What each part needs of one processor while nothing happens, in percent.</summary>
+    public static async Task<Dictionary<string, double>> Idle(MeshState state, TimeSpan span, CancellationToken stop)
+    {
+        Dictionary<string, double> Cpu() => Roots(state).ToDictionary(part => part.Name, part => Proc.CpuSeconds(part.Pid), StringComparer.Ordinal);
+        var started = Stopwatch.GetTimestamp();
+        var before = Cpu();
+        await Task.Delay(span, stop);
+        var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        return Cpu().ToDictionary(part => part.Key, part => (part.Value - before[part.Key]) * 100 / seconds, StringComparer.Ordinal);
+    }
+
     private static IEnumerable<(string Name, int Pid)> Roots(MeshState state) =>
         from part in state.Parts let process = part.Process where process is not null select (part.Name, process.Pid);
 

@@ -5,13 +5,14 @@ internal static class OwnMesh
 {
     /// <param name="command">Names its directory.</param>
     /// <param name="run">Gets the mesh's directory once everything is healthy.</param>
-    public static async Task<T> Run<T>(string command, Func<DataDirectory, Task<T>> run, CancellationToken stop)
+    /// <param name="settings">What is special about it.</param>
+    public static async Task<T> Run<T>(string command, Func<DataDirectory, Task<T>> run, CancellationToken stop, MeshSettings? settings = null)
     {
         var data = new DataDirectory(Directory.CreateTempSubdirectory($"orafo-{command}-").FullName);
         data.Create();
         using var announcer = new Announcer(data.SupervisorLog, Console.Out);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        await using var supervisor = new Supervisor(data, printSeconds: 0, announcer);
+        await using var supervisor = new Supervisor(data, printSeconds: 0, announcer, settings);
         supervisor.RemoveDataAtEnd();
         var isUp = new TaskCompletionSource();
         var running = supervisor.RunAsync(isUp.SetResult, stopping.Token);

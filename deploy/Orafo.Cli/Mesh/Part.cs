@@ -47,7 +47,7 @@ internal abstract class Part(string name, string title)
 }
 
 /// <summary>The mesh's PostgreSQL.</summary>
-internal sealed class PostgresPart(DataDirectory data, Secrets secrets, Watchdog watchdog) : Part("postgresql", "PostgreSQL")
+internal sealed class PostgresPart(DataDirectory data, Secrets secrets, Watchdog watchdog, IReadOnlyList<string> settings) : Part("postgresql", "PostgreSQL")
 {
     public PrivatePostgres? Server { get; private set; }
     public override ChildProcess? Process => Server?.Process;
@@ -62,7 +62,7 @@ internal sealed class PostgresPart(DataDirectory data, Secrets secrets, Watchdog
 
         Server = await OnAFreePort(
             () => Ports.FreeOr(PrivatePostgres.UsualPort),
-            port => PrivatePostgres.StartAsync(data.Postgres, port, secrets.Postgres, watchdog, cancellationToken),
+            port => PrivatePostgres.StartAsync(data.Postgres, port, secrets.Postgres, watchdog, cancellationToken, settings),
             Ports.IsFree);
     }
 

@@ -12,6 +12,7 @@ internal sealed class Supervisor : IAsyncDisposable
 
     private readonly DataDirectory _data;
     private readonly double _printSeconds;
+    private readonly MeshSettings _settings;
     private readonly Announcer _announcer;
     private readonly Secrets _secrets;
     private readonly FileStream _lock;
@@ -24,9 +25,9 @@ internal sealed class Supervisor : IAsyncDisposable
     private bool _isUp;
 
     /// <exception cref="OrafoException">Another supervisor has the directory.</exception>
-    public Supervisor(DataDirectory data, double printSeconds, Announcer announcer)
+    public Supervisor(DataDirectory data, double printSeconds, Announcer announcer, MeshSettings? settings = null)
     {
-        (_data, _printSeconds, _announcer) = (data, printSeconds, announcer);
+        (_data, _printSeconds, _announcer, _settings) = (data, printSeconds, announcer, settings ?? new MeshSettings());
         try
         {
             _lock = new FileStream(data.Lock, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
@@ -37,7 +38,7 @@ internal sealed class Supervisor : IAsyncDisposable
         }
 
         _secrets = Secrets.LoadOrCreate(data.Secrets);
-        _postgres = new PostgresPart(data, _secrets, _watchdog);
+        _postgres = new PostgresPart(data, _secrets, _watchdog, _settings.Postgres);
         _broker = new BrokerPart(data, _secrets, _watchdog);
     }
 
@@ -153,7 +154,7 @@ internal sealed class Supervisor : IAsyncDisposable
         var password = _secrets.Services[service.Name];
         return new ServicePart(
             service.Name, service.Project, service.Port,
-            new Dictionary<string, string?>
+            new Dictionary<string, string?>(_settings.Services, StringComparer.Ordinal)
             {
                 ["ConnectionStrings__Database"] = Databases.ConnectionString(_postgres.Server!.Port, service.Database, service.Database, password),
                 ["ConnectionStrings__Broker"] = MeshState.AmqpUri(_broker.Ports.Amqp, service.Database, password),

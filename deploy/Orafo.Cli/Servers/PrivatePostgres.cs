@@ -11,9 +11,10 @@ public sealed class PrivatePostgres : IAsyncDisposable
     private readonly string _directory;
     private readonly string? _user = Account.For("postgres");
     private readonly Watchdog _watchdog;
+    private readonly IReadOnlyList<string> _settings;
 
-    private PrivatePostgres(string directory, int port, string password, Watchdog watchdog) =>
-        (_directory, Port, Password, _watchdog, Process) = (directory, port, password, watchdog, null!);
+    private PrivatePostgres(string directory, int port, string password, Watchdog watchdog, IReadOnlyList<string> settings) =>
+        (_directory, Port, Password, _watchdog, _settings, Process) = (directory, port, password, watchdog, settings, null!);
 
     public static string Host => "127.0.0.1";
     public static string User => "postgres";
@@ -26,9 +27,11 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     /// <summary>Starts the server, on first use after creating its cluster, and returns when it answers.</summary>
     /// <param name="directory">Holds the cluster and its log.</param>
-    public static async Task<PrivatePostgres> StartAsync(string directory, int port, string password, Watchdog watchdog, CancellationToken cancellationToken)
+    /// <param name="settings">Beyond its own: <c>name=value</c>.</param>
+    public static async Task<PrivatePostgres> StartAsync(
+        string directory, int port, string password, Watchdog watchdog, CancellationToken cancellationToken, params IReadOnlyList<string> settings)
     {
-        var server = new PrivatePostgres(directory, port, password, watchdog);
+        var server = new PrivatePostgres(directory, port, password, watchdog, settings);
         Account.CreatePrivateDirectory(directory, server._user);
         if (!Account.CanEnter(directory, server._user))
             throw new OrafoException($"The user '{server._user}' cannot enter {directory}. Choose a directory it can reach with --data DIR.");
@@ -72,6 +75,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
                 Path.Combine(binaries, "postgres"), "-D", data, "-p", Port.ToString(CultureInfo.InvariantCulture),
                 "-c", "listen_addresses=" + Host, "-c", "unix_socket_directories=",
                 "-c", "max_connections=" + MaxConnections.ToString(CultureInfo.InvariantCulture),
+                .. _settings.SelectMany(setting => new[] { "-c", setting }),
             ],
             Surroundings, log, _watchdog, _user, _directory);
         await Until.True(Answers, Process, log, TimeSpan.FromMinutes(1), cancellationToken);

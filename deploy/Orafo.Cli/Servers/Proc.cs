@@ -56,10 +56,15 @@ public static class Proc
         return all.Where(process => process.Pid == root).Sum(process => Sum(process.Pid, process.Own, process.Ended)) / TicksPerSecond;
     }
 
-    /// <summary>The most memory that the process has had (VmHWM).</summary>
-    public static double PeakMemoryMiB(int pid) =>
-        File.ReadLines($"/proc/{pid}/status").Where(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))
-            .Select(line => double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[1], CultureInfo.InvariantCulture) / 1024)
+    /// <summary>The most memory that the process has had.</summary>
+    public static double PeakMemoryMiB(int pid) => Kibibytes(pid, "VmHWM:") / 1024;
+
+    /// <summary>The memory that the process has.</summary>
+    public static double MemoryMiB(int pid) => Kibibytes(pid, "VmRSS:") / 1024;
+
+    private static double Kibibytes(int pid, string what) =>
+        File.ReadLines($"/proc/{pid}/status").Where(line => line.StartsWith(what, StringComparison.Ordinal))
+            .Select(line => double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[1], CultureInfo.InvariantCulture))
             .FirstOrDefault();
 
     private static long Ticks(string[] fields, int index) => long.Parse(fields[index], CultureInfo.InvariantCulture);
