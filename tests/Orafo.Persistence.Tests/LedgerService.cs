@@ -87,6 +87,52 @@ internal sealed class LedgerService : IAsyncDisposable
             await Task.Delay(25); // The interval of looking, not the time to wait.
     }
 
+    /// <summary>A process without the defaults of this mesh: set up by MassTransit's and EF Core's own calls only.</summary>
+    /// <param name="configure">Registers everything.</param>
+    /// <param name="map">Its URLs.</param>
+    /// <param name="isStarted">Otherwise it is only built.</param>
+    public async Task<WebApplication> StartOther(Action<WebApplicationBuilder> configure, Action<WebApplication>? map = null, bool isStarted = true)
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Logging.ClearProviders();
+        configure(builder);
+        var instance = builder.Build();
+        map?.Invoke(instance);
+        _instances.Add(instance);
+        if (!isStarted)
+            return instance;
+        await instance.StartAsync();
+        foreach (var bus in instance.Services.GetServices<MassTransit.Transports.IBusInstance>())
+            await bus.BusControl.WaitForHealthStatus(BusHealthStatus.Healthy, TimeSpan.FromMinutes(1));
+        return instance;
+    }
+
+    /// <summary>Registers the bus of such a process, with the ledger's outbox on every endpoint.</summary>
+    public void AddBus(
+        IServiceCollection services, Action<IBusRegistrationConfigurator> consumers, Action<IBusRegistrationContext, IRabbitMqBusFactoryConfigurator>? configure = null) =>
+        services.AddMassTransit(bus =>
+        {
+            bus.DisableUsageTelemetry();
+            bus.AddEntityFrameworkOutbox<LedgerDb>(outbox => outbox.UsePostgres().UseBusOutbox());
+            bus.AddConfigureEndpointsCallback((context, _, endpoint) => endpoint.UseEntityFrameworkOutbox<LedgerDb>(context));
+            consumers(bus);
+            bus.UsingRabbitMq((context, rabbit) =>
+            {
+                rabbit.Host(new Uri(Broker.Uri));
+                configure?.Invoke(context, rabbit);
+                rabbit.ConfigureEndpoints(context);
+            });
+        });
+
+    /// <summary>Without a pool: each scope has a DbContext of its own.</summary>
+    public void AddLedgerDb(IServiceCollection services, Action<IServiceProvider, DbContextOptionsBuilder>? configure = null) =>
+        services.AddDbContext<LedgerDb>((scope, options) =>
+        {
+            options.UseNpgsql(Database).UseSnakeCaseNamingConvention();
+            configure?.Invoke(scope, options);
+        });
+
     public async Task StopInstance(WebApplication instance)
     {
         _instances.Remove(instance);

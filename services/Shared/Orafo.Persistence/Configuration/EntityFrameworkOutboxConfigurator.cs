@@ -1,8 +1,8 @@
 using System.Data;
-using MassTransit.DependencyInjection;
 using MassTransit.EntityFrameworkCoreIntegration;
 using MassTransit.Middleware;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Update;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -10,14 +10,16 @@ using Microsoft.Extensions.Hosting;
 
 namespace MassTransit.Configuration;
 
-internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceCollection services)
+internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistrationConfigurator services)
     : IEntityFrameworkOutboxConfigurator, IEntityFrameworkBusOutboxConfigurator
     where TDbContext : DbContext
 {
-    private readonly EntityFrameworkOutboxOptions<TDbContext> _options = new();
+    private readonly EntityFrameworkOutboxOptions<TDbContext> _options = new() { Bus = OutboxBus.Of(services) };
+    private ILockStatementProvider? _lockStatements;
     private bool _cleansInbox = true;
 
     public IsolationLevel IsolationLevel { set => _options.IsolationLevel = value; }
+    public ILockStatementProvider LockStatementProvider { set => _lockStatements = value; }
     public TimeSpan DuplicateDetectionWindow { set => _options.DuplicateDetectionWindow = value; }
     public int CrashLimit { set => _options.CrashLimit = value; }
     public TimeSpan QueryDelay { set => _options.QueryDelay = value; }
@@ -25,7 +27,12 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceColl
     public TimeSpan LagLimit { set => _options.LagLimit = value; }
     public TimeSpan QueryTimeout { set => _options.QueryTimeout = value; }
     public int MessageDeliveryLimit { set => _options.MessageDeliveryLimit = value; }
-    public TimeSpan MessageDeliveryTimeout { set => _options.MessageDeliveryTimeout = value; }
+
+    public TimeSpan MessageDeliveryTimeout
+    {
+        get => _options.MessageDeliveryTimeout;
+        set => _options.MessageDeliveryTimeout = value;
+    }
 
     public void DisableInboxCleanupService() => _cleansInbox = false;
 
@@ -34,11 +41,14 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceColl
     public void UseBusOutbox(Action<IEntityFrameworkBusOutboxConfigurator>? configure = null)
     {
         configure?.Invoke(this);
-        services.Replace(ServiceDescriptor.Scoped<IScopedBusContextProvider<IBus>, DbContextScopedBusContextProvider<IBus, TDbContext>>());
+        _options.Bus.UseOutbox<TDbContext>(services);
     }
 
     public void Register()
     {
+        if (services.Any(service => service.ServiceType == typeof(EntityFrameworkOutboxOptions<TDbContext>)))
+            throw new ConfigurationException(
+                $"{typeof(TDbContext).Name} has an outbox already. An outbox belongs to one bus: whatever is in its table is sent by it.");
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(_options);
         services.AddSingleton<OutboxSignal<TDbContext>>();
@@ -47,27 +57,37 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IServiceColl
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<OutboxWatch<TDbContext>>());
         services.AddHealthChecks().AddCheck<OutboxWatch<TDbContext>>($"outbox-{typeof(TDbContext).Name}", tags: ["lag"]);
         services.AddSingleton<OutboxSignalInterceptor<TDbContext>>();
-        services.ConfigureDbContext<TDbContext>((provider, options) =>
-            options.AddInterceptors(provider.GetRequiredService<OutboxSignalInterceptor<TDbContext>>(), provider.GetRequiredService<QueryGuard>())
-                .ReplaceService<IModificationCommandBatchFactory, SetBasedBatchFactory>());
+        // Before all other interceptors: while a DbContext is being saved, whatever they publish is told from what comes later.
+        services.Insert(0, ServiceDescriptor.Singleton<IDbContextOptionsConfiguration<TDbContext>, OutboxInterceptors<TDbContext>>());
         services.TryAddSingleton<QueryGuard>();
         services.AddSingleton<DeliveryGroups<TDbContext>>();
         services.AddSingleton<Suspects<TDbContext>>();
         services.AddScoped<ScopedDbContext<TDbContext>>();
         services.AddScoped(scope => new SharedTransaction<TDbContext>(
-            scope, scope.GetRequiredService<DeliveryGroups<TDbContext>>(), scope.GetRequiredService<IBus>(), scope.GetRequiredService<TimeProvider>()));
+            scope, scope.GetRequiredService<DeliveryGroups<TDbContext>>(), _options.Bus.Bus(scope), scope.GetRequiredService<TimeProvider>()));
         services.RemoveAll<TDbContext>();
         services.AddScoped(scope => scope.GetRequiredService<ScopedDbContext<TDbContext>>().Get());
         services.AddScoped<IOutboxContextFactory<TDbContext>, DbContextOutboxContextFactory<TDbContext>>();
-        services.AddSingleton<OutboxSender<TDbContext>>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<OutboxSender<TDbContext>>(provider, _options.Bus.Bus(provider)));
         services.AddSingleton<OutboxHandoff<TDbContext>>();
         if (_options.Delivers)
         {
             services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<OutboxHandoff<TDbContext>>());
-            services.AddSingleton<IHostedService, OutboxRelay<TDbContext>>();
+            services.AddSingleton<IHostedService>(
+                provider => ActivatorUtilities.CreateInstance<OutboxRelay<TDbContext>>(provider, _options.Bus.Control(provider)));
         }
 
         if (_cleansInbox)
-            services.AddSingleton<IHostedService, InboxCleanup<TDbContext>>();
+            services.AddSingleton<IHostedService>(
+                provider => ActivatorUtilities.CreateInstance<InboxCleanup<TDbContext>>(provider, _options.Bus.Control(provider)));
+        LockStatementNotice.Add(services, _lockStatements, typeof(TDbContext));
     }
+}
+
+/// <summary>Gives a DbContext the interceptors that its outbox needs, and writes its rows in sets.</summary>
+internal sealed class OutboxInterceptors<TDbContext> : IDbContextOptionsConfiguration<TDbContext> where TDbContext : DbContext
+{
+    public void Configure(IServiceProvider serviceProvider, DbContextOptionsBuilder optionsBuilder) => optionsBuilder
+        .AddInterceptors(serviceProvider.GetRequiredService<OutboxSignalInterceptor<TDbContext>>(), serviceProvider.GetRequiredService<QueryGuard>())
+        .ReplaceService<IModificationCommandBatchFactory, SetBasedBatchFactory>();
 }

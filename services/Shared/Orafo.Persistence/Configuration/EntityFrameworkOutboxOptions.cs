@@ -6,6 +6,9 @@ namespace MassTransit.Configuration;
 /// <summary>How the inbox and the outbox of one DbContext behave.</summary>
 internal sealed class EntityFrameworkOutboxOptions<TDbContext> where TDbContext : DbContext
 {
+    /// <summary>Sends what is stored.</summary>
+    public required OutboxBus Bus { get; init; }
+
     /// <summary>Whether this process sends what it stores.</summary>
     public bool Delivers { get; set; } = true;
 

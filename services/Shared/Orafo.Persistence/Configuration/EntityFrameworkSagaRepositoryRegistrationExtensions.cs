@@ -11,12 +11,12 @@ namespace MassTransit;
 public static class EntityFrameworkSagaRepositoryRegistrationExtensions
 {
     /// <summary>The saga is an entity of a DbContext; see <see cref="IEntityFrameworkSagaRepositoryConfigurator{TSaga}"/>.</summary>
-    public static ISagaRegistrationConfigurator<T> EntityFrameworkRepository<T>(
-        this ISagaRegistrationConfigurator<T> configurator, Action<IEntityFrameworkSagaRepositoryConfigurator<T>>? configure = null)
-        where T : class, ISaga
+    public static ISagaRegistrationConfigurator<TSaga> EntityFrameworkRepository<TSaga>(
+        this ISagaRegistrationConfigurator<TSaga> configurator, Action<IEntityFrameworkSagaRepositoryConfigurator<TSaga>> configure)
+        where TSaga : class, ISaga
     {
-        var repository = new EntityFrameworkSagaRepositoryConfigurator<T>();
-        configure?.Invoke(repository);
+        var repository = new EntityFrameworkSagaRepositoryConfigurator<TSaga>();
+        configure(repository);
         configurator.Repository(repository.Register);
         return configurator;
     }
@@ -39,10 +39,16 @@ internal sealed class EntityFrameworkSagaRepositoryConfigurator<TSaga> : IEntity
 {
     private readonly DbContextSagaRepositoryOptions<TSaga> _options = new();
     private Action<IServiceCollection>? _register;
+    private ILockStatementProvider? _lockStatements;
 
     public ConcurrencyMode ConcurrencyMode { set => _options.ConcurrencyMode = value; }
 
     public IsolationLevel IsolationLevel { set => _options.IsolationLevel = value; }
+
+    public ILockStatementProvider LockStatementProvider { set => _lockStatements = value; }
+
+    public void SetOptimisticConcurrency(bool isTransactionEnabled = true) =>
+        (_options.ConcurrencyMode, _options.IsTransactionEnabled) = (ConcurrencyMode.Optimistic, isTransactionEnabled);
 
     public void CustomizeQuery(Func<IQueryable<TSaga>, IQueryable<TSaga>> queryCustomization) => _options.Customization = queryCustomization;
 
@@ -57,15 +63,29 @@ internal sealed class EntityFrameworkSagaRepositoryConfigurator<TSaga> : IEntity
 
     public void ExistingDbContext<TContext>() where TContext : DbContext => _register = RegisterRepository<TContext>;
 
+    public void DatabaseFactory(Func<DbContext> databaseFactory) => DatabaseFactory(_ => databaseFactory);
+
+    public void DatabaseFactory(Func<IServiceProvider, Func<DbContext>> databaseFactory) => _register = services =>
+    {
+        services.AddScoped(scope => new MadeDbContext<TSaga>(scope, databaseFactory));
+        RegisterRepository<DbContext, MadeDbContextSagaRepositoryContextFactory<TSaga>>(services);
+    };
+
     public void Register(ISagaRepositoryRegistrationConfigurator<TSaga> services) =>
         (_register ?? throw new ConfigurationException(
-            $"The repository of {typeof(TSaga).Name} has no DbContext: call ExistingDbContext or AddDbContext."))(services);
+            $"The repository of {typeof(TSaga).Name} has no DbContext: call ExistingDbContext, AddDbContext or DatabaseFactory."))(services);
 
-    private void RegisterRepository<TContext>(IServiceCollection services) where TContext : DbContext
+    private void RegisterRepository<TContext>(IServiceCollection services) where TContext : DbContext =>
+        RegisterRepository<TContext, DbContextSagaRepositoryContextFactory<TContext, TSaga>>(services);
+
+    private void RegisterRepository<TContext, TFactory>(IServiceCollection services)
+        where TContext : DbContext
+        where TFactory : DbContextSagaRepositoryContextFactory<TContext, TSaga>
     {
         services.AddSingleton(_options);
-        services.RegisterSagaRepository<TSaga, TContext, SagaConsumeContextFactory<TContext, TSaga>, DbContextSagaRepositoryContextFactory<TContext, TSaga>>();
-        services.RegisterLoadSagaRepository<TSaga, DbContextSagaRepositoryContextFactory<TContext, TSaga>>();
-        services.RegisterQuerySagaRepository<TSaga, DbContextSagaRepositoryContextFactory<TContext, TSaga>>();
+        services.RegisterSagaRepository<TSaga, TContext, SagaConsumeContextFactory<TContext, TSaga>, TFactory>();
+        services.RegisterLoadSagaRepository<TSaga, TFactory>();
+        services.RegisterQuerySagaRepository<TSaga, TFactory>();
+        LockStatementNotice.Add(services, _lockStatements, typeof(TSaga));
     }
 }

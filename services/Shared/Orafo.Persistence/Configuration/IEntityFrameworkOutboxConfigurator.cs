@@ -1,12 +1,16 @@
 using System.Data;
+using MassTransit.EntityFrameworkCoreIntegration;
 
 namespace MassTransit;
 
 /// <summary>Configures the inbox and outbox of one DbContext. Names and meaning are those of MassTransit.EntityFrameworkCore 8.5.</summary>
-public interface IEntityFrameworkOutboxConfigurator
+public interface IEntityFrameworkOutboxConfigurator : ITransactionalOutboxConfigurator
 {
     /// <summary>Of the transaction around a consumed message. READ COMMITTED unless said otherwise.</summary>
     IsolationLevel IsolationLevel { set; }
+
+    /// <summary>Accepted, and not used: the outbox has SQL of its own. Another one than <see cref="PostgresLockStatementProvider"/> is logged at the start.</summary>
+    ILockStatementProvider LockStatementProvider { set; }
 
     /// <summary>How long a consumed message is remembered, so that a late duplicate is dropped. Seven days.</summary>
     TimeSpan DuplicateDetectionWindow { set; }
@@ -40,7 +44,7 @@ public interface IEntityFrameworkBusOutboxConfigurator : IBusOutboxConfigurator
     int MessageDeliveryLimit { set; }
 
     /// <summary>How long the broker has to confirm. 10 seconds.</summary>
-    TimeSpan MessageDeliveryTimeout { set; }
+    TimeSpan MessageDeliveryTimeout { get; set; }
 }
 
 /// <summary>The database's dialect.</summary>
@@ -48,4 +52,9 @@ public static class EntityFrameworkOutboxConfiguratorExtensions
 {
     /// <summary>PostgreSQL: the only dialect there is; the call is accepted for source compatibility.</summary>
     public static IEntityFrameworkOutboxConfigurator UsePostgres(this IEntityFrameworkOutboxConfigurator configurator) => configurator;
+
+    /// <inheritdoc cref="UsePostgres(IEntityFrameworkOutboxConfigurator)"/>
+    /// <param name="configurator">The outbox.</param>
+    /// <param name="enableSchemaCaching">Means nothing here: each DbContext's tables are looked up in its own model.</param>
+    public static IEntityFrameworkOutboxConfigurator UsePostgres(this IEntityFrameworkOutboxConfigurator configurator, bool enableSchemaCaching) => configurator;
 }

@@ -11,6 +11,7 @@ internal sealed class OutboxWriter(TimeProvider time)
     private readonly Lock _lock = new();
     private List<OutboxMessage> _messages = [];
     private List<Guid> _cancelled = [];
+    private Guid _outboxId;
 
     public void Add<T>(SendContext<T> context) where T : class
     {
@@ -21,7 +22,8 @@ internal sealed class OutboxWriter(TimeProvider time)
     }
 
     /// <summary>Hands the messages out; what is added later belongs to the next transaction.</summary>
-    public List<OutboxMessage> Take()
+    /// <param name="isContinued">They belong to the transaction of those that were handed out before.</param>
+    public List<OutboxMessage> Take(bool isContinued = false)
     {
         List<OutboxMessage> messages;
         lock (_lock)
@@ -31,14 +33,15 @@ internal sealed class OutboxWriter(TimeProvider time)
             (messages, _messages) = (_messages, []);
         }
 
-        var outboxId = Guid.CreateVersion7();
-        var isFirst = true;
+        var isFirst = !isContinued || _outboxId == Guid.Empty;
+        if (isFirst)
+            _outboxId = Guid.CreateVersion7();
         foreach (var message in messages)
         {
             // What is scheduled leaves by itself.
             if (message.IsScheduled)
                 continue;
-            (message.OutboxId, message.IsFirst) = (outboxId, isFirst);
+            (message.OutboxId, message.IsFirst) = (_outboxId, isFirst);
             isFirst = false;
         }
 
@@ -101,7 +104,7 @@ internal sealed class OutboxWriter(TimeProvider time)
         context.Delay = null;
         var destination = context.DestinationAddress ?? throw new MessageException(typeof(T), "A message without a destination cannot be sent.");
         var contentType = (context.ContentType ?? context.Serialization.DefaultContentType).ToString();
-        // First, for some serializers put what is not in their body into the headers.
+        // First: a raw serializer says in the headers what an envelope would.
         var body = context.Serializer.GetMessageBody(context).GetBytes();
         var headers = new Dictionary<string, object>(context.Headers.GetAll(), StringComparer.OrdinalIgnoreCase);
         var properties = new Dictionary<string, object>(StringComparer.OrdinalIgnoreCase);

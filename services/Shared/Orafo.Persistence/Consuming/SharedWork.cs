@@ -29,6 +29,9 @@ internal sealed class SharedWork
     /// <summary>Whether queries pass that cannot be wrong.</summary>
     public bool IsOpen { get; set; }
 
+    /// <summary>A SaveChanges is under way: what its interceptors publish is stored by it.</summary>
+    public bool IsSaving { get; set; }
+
     /// <summary>A SaveChanges stores messages that the relay has to claim, once they are committed.</summary>
     public bool HasMessagesForRelay { private get; set; }
 
@@ -73,7 +76,7 @@ internal sealed class SharedWork
 
     public void Clear()
     {
-        (Consumer, CorrelationId, HasUnwrittenChanges, IsSpoilt, IsOpen, Closing) = (null, null, false, false, false, null);
+        (Consumer, CorrelationId, HasUnwrittenChanges, IsSpoilt, IsOpen, IsSaving, Closing) = (null, null, false, false, false, false, null);
         _absent.Clear();
     }
 }

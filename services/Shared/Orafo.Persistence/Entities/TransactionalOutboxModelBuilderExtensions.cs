@@ -8,17 +8,12 @@ namespace MassTransit;
 public static class TransactionalOutboxModelBuilderExtensions
 {
     /// <summary>Tables <c>inbox_state</c> and <c>inbox_attempt</c>.</summary>
+    /// <param name="modelBuilder">The model.</param>
+    /// <param name="callback">Adds to the former.</param>
     public static void AddInboxStateEntity(this ModelBuilder modelBuilder, Action<EntityTypeBuilder<InboxState>>? callback = null)
     {
         var inbox = modelBuilder.Entity<InboxState>();
-        inbox.ToTable("inbox_state");
-        inbox.HasKey(x => new { x.MessageId, x.ConsumerId }).HasName("pk_inbox_state");
-        inbox.Property(x => x.MessageId).HasColumnName("message_id");
-        inbox.Property(x => x.ConsumerId).HasColumnName("consumer_id");
-        inbox.Property(x => x.Consumed).HasColumnName("consumed").HasDefaultValueSql("now()");
-        inbox.HasIndex(x => x.Consumed).HasDatabaseName("ix_inbox_state_consumed");
-        // Seven days of messages are a large table: a fifth of it dead before anybody cleans up is too much.
-        inbox.HasStorageParameter("autovacuum_vacuum_scale_factor", 0.01);
+        inbox.ConfigureInboxStateEntity();
         callback?.Invoke(inbox);
 
         var attempt = modelBuilder.Entity<InboxAttempt>();
@@ -30,10 +25,32 @@ public static class TransactionalOutboxModelBuilderExtensions
         attempt.Property(x => x.Begun).HasColumnName("begun").HasDefaultValueSql("now()");
     }
 
+    /// <summary>The same where the entity is in the model already.</summary>
+    public static void ConfigureInboxStateEntity(this EntityTypeBuilder<InboxState> inbox)
+    {
+        inbox.ToTable("inbox_state");
+        inbox.HasKey(x => new { x.MessageId, x.ConsumerId }).HasName("pk_inbox_state");
+        inbox.Property(x => x.MessageId).HasColumnName("message_id");
+        inbox.Property(x => x.ConsumerId).HasColumnName("consumer_id");
+        inbox.Property(x => x.Consumed).HasColumnName("consumed").HasDefaultValueSql("now()");
+        inbox.HasIndex(x => x.Consumed).HasDatabaseName("ix_inbox_state_consumed");
+        // Seven days of messages are a large table: a fifth of it dead before anybody cleans up is too much.
+        inbox.HasStorageParameter("autovacuum_vacuum_scale_factor", 0.01);
+    }
+
     /// <summary>Table <c>outbox_message</c>.</summary>
+    /// <param name="modelBuilder">The model.</param>
+    /// <param name="callback">Adds to it.</param>
     public static void AddOutboxMessageEntity(this ModelBuilder modelBuilder, Action<EntityTypeBuilder<OutboxMessage>>? callback = null)
     {
         var outbox = modelBuilder.Entity<OutboxMessage>();
+        outbox.ConfigureOutboxMessageEntity();
+        callback?.Invoke(outbox);
+    }
+
+    /// <summary>The same where the entity is in the model already.</summary>
+    public static void ConfigureOutboxMessageEntity(this EntityTypeBuilder<OutboxMessage> outbox)
+    {
         outbox.ToTable("outbox_message");
         outbox.HasKey(x => new { x.OutboxId, x.SequenceNumber }).HasName("pk_outbox_message");
         outbox.Property(x => x.SequenceNumber).HasColumnName("sequence_number").UseIdentityAlwaysColumn();
@@ -67,16 +84,20 @@ public static class TransactionalOutboxModelBuilderExtensions
         outbox.HasStorageParameter("autovacuum_vacuum_cost_delay", 0);
         outbox.Ignore(x => x.IsScheduled);
         outbox.Ignore(x => x.InMemory);
-        callback?.Invoke(outbox);
     }
 
     /// <summary>Accepted for code written for MassTransit.EntityFrameworkCore; nothing here needs a table of outboxes.</summary>
-    public static void AddOutboxStateEntity(this ModelBuilder modelBuilder) => ArgumentNullException.ThrowIfNull(modelBuilder);
+    /// <param name="modelBuilder">Stays as it is.</param>
+    /// <param name="callback">Not called: there is no such entity.</param>
+    public static void AddOutboxStateEntity(this ModelBuilder modelBuilder, Action<EntityTypeBuilder<OutboxState>>? callback = null) =>
+        ArgumentNullException.ThrowIfNull(modelBuilder);
 
     /// <summary>Inbox and outbox in one call.</summary>
-    public static void AddTransactionalOutboxEntities(this ModelBuilder modelBuilder)
+    /// <param name="modelBuilder">The model.</param>
+    /// <param name="callback">Adds to each of them.</param>
+    public static void AddTransactionalOutboxEntities(this ModelBuilder modelBuilder, Action<EntityTypeBuilder>? callback = null)
     {
-        modelBuilder.AddInboxStateEntity();
-        modelBuilder.AddOutboxMessageEntity();
+        modelBuilder.AddInboxStateEntity(callback);
+        modelBuilder.AddOutboxMessageEntity(callback);
     }
 }

@@ -4,7 +4,10 @@ using Microsoft.EntityFrameworkCore;
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
 /// <summary>What <see cref="IPublishEndpoint"/> and <see cref="ISendEndpointProvider"/> of a scope write to.</summary>
-/// <remarks>Inside a consumer: the consumer's own outbox. Elsewhere: the scope's DbContext. Never straight to the broker.</remarks>
+/// <remarks>
+/// Inside a consumer of this bus: the consumer's own outbox. Elsewhere, a consumer of another bus included: the scope's DbContext. Never straight to
+/// the broker.
+/// </remarks>
 internal sealed class DbContextScopedBusContextProvider<TBus, TDbContext> : IScopedBusContextProvider<TBus>
     where TBus : class, IBus
     where TDbContext : DbContext
@@ -15,10 +18,9 @@ internal sealed class DbContextScopedBusContextProvider<TBus, TDbContext> : ISco
     {
         if (busConsumeContext.Value.HasContext)
             Context = new ConsumeContextScopedBusContext(busConsumeContext.Value.GetContext(), clientFactory.Value);
-        else if (consumeContext.HasContext)
-            Context = new ConsumeContextScopedBusContext<TBus>(bus, consumeContext.GetContext(), clientFactory.Value, provider);
         else
-            Context = new DbContextScopedBusContext<TBus, TDbContext>(bus, db, handoff, time, clientFactory.Value, provider);
+            Context = new DbContextScopedBusContext<TBus, TDbContext>(
+                bus, db, handoff, time, clientFactory.Value, provider, consumeContext.HasContext ? consumeContext.GetContext() : null);
     }
 
     public ScopedBusContext Context { get; }

@@ -37,9 +37,9 @@ internal sealed class OutboxHandoff<TDbContext>(
     private readonly CancellationTokenSource _stopping = new();
     private int _isWoken;
     private int _bytes;
-    private volatile bool _isOpen = options.Delivers;
+    private volatile bool _isOpen;
 
-    /// <summary>Messages get through again.</summary>
+    /// <summary>Messages get through, for the first time or again.</summary>
     public void Open() => _isOpen = options.Delivers;
 
     /// <summary>The time to <see cref="Take"/> the messages of a transaction that is about to commit; null if it is left to the relay.</summary>

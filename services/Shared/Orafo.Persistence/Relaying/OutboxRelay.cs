@@ -15,7 +15,7 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// What was refused before has a loop of its own: nobody else waits for its time-outs.
 /// </remarks>
 internal sealed class OutboxRelay<TDbContext>(
-    OutboxSender<TDbContext> sender, OutboxHandoff<TDbContext> handoff, IServiceScopeFactory scopes, OutboxSignal<TDbContext> signal,
+    IBusControl bus, OutboxSender<TDbContext> sender, OutboxHandoff<TDbContext> handoff, IServiceScopeFactory scopes, OutboxSignal<TDbContext> signal,
     OutboxInstruments<TDbContext> instruments, EntityFrameworkOutboxOptions<TDbContext> options, TimeProvider time, ILogger<OutboxRelay<TDbContext>> logger)
     : BackgroundService
     where TDbContext : DbContext
@@ -23,11 +23,37 @@ internal sealed class OutboxRelay<TDbContext>(
     /// <summary>How many messages of a batch are tried by themselves. The others are put off: there is no hurry.</summary>
     private const int MostAlone = 10;
 
+    /// <summary>How long the queues of a bus that starts are waited for. One that cannot be declared keeps back nothing for ever.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
     private readonly OncePerMinute _failures = new(time);
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
-        Relay(OutboxStatements.Claim, () => signal.Wait(options.QueryDelay, stoppingToken), stoppingToken),
-        Relay(OutboxStatements.ClaimRefused, () => Task.Delay(options.QueryDelay, time, stoppingToken), stoppingToken));
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await WaitForBus(stoppingToken);
+        handoff.Open();
+        await Task.WhenAll(
+            Relay(OutboxStatements.Claim, () => signal.Wait(options.QueryDelay, stoppingToken), stoppingToken),
+            Relay(OutboxStatements.ClaimRefused, () => Task.Delay(options.QueryDelay, time, stoppingToken), stoppingToken));
+    }
+
+    /// <remarks>A bus that has not started sends all the same; where its queues were never declared, the broker would confirm and forget.</remarks>
+    private async Task WaitForBus(CancellationToken stoppingToken)
+    {
+        var since = time.GetTimestamp();
+        while (!stoppingToken.IsCancellationRequested && bus.CheckHealth().Status != BusHealthStatus.Healthy)
+        {
+            if (time.GetElapsedTime(since) > Patience)
+            {
+                if (await sender.Probe(stoppingToken))
+                    return;
+                since = time.GetTimestamp();
+            }
+
+            await Task.Delay(Look, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
 
     private async Task Relay(string claim, Func<Task> rest, CancellationToken stoppingToken)
     {

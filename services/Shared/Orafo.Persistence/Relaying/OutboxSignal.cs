@@ -63,9 +63,47 @@ internal sealed class OutboxSignalInterceptor<TDbContext>(OutboxSignal<TDbContex
         return Task.CompletedTask;
     }
 
+    public InterceptionResult<int> SavingChanges(DbContextEventData eventData, InterceptionResult<int> result)
+    {
+        SetSaving(eventData.Context, true);
+        return result;
+    }
+
+    public ValueTask<InterceptionResult<int>> SavingChangesAsync(
+        DbContextEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default) =>
+        new(SavingChanges(eventData, result));
+
+    public void SaveChangesFailed(DbContextErrorEventData eventData) => SetSaving(eventData.Context, false);
+
+    public Task SaveChangesFailedAsync(DbContextErrorEventData eventData, CancellationToken cancellationToken = default)
+    {
+        SaveChangesFailed(eventData);
+        return Task.CompletedTask;
+    }
+
+    /// <remarks>A lost race is not told as a failure.</remarks>
+    public InterceptionResult ThrowingConcurrencyException(ConcurrencyExceptionEventData eventData, InterceptionResult result)
+    {
+        SetSaving(eventData.Context, false);
+        return result;
+    }
+
+    public ValueTask<InterceptionResult> ThrowingConcurrencyExceptionAsync(
+        ConcurrencyExceptionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
+        new(ThrowingConcurrencyException(eventData, result));
+
+    public void SaveChangesCanceled(DbContextEventData eventData) => SetSaving(eventData.Context, false);
+
+    public Task SaveChangesCanceledAsync(DbContextEventData eventData, CancellationToken cancellationToken = default)
+    {
+        SaveChangesCanceled(eventData);
+        return Task.CompletedTask;
+    }
+
     /// <remarks>A SaveChanges of a single statement needs no transaction of its own and commits without the event above.</remarks>
     public int SavedChanges(SaveChangesCompletedEventData eventData, int result)
     {
+        SetSaving(eventData.Context, false);
         if (eventData.Context?.Database.CurrentTransaction is null)
             Raise(eventData.Context);
         return result;
@@ -73,6 +111,12 @@ internal sealed class OutboxSignalInterceptor<TDbContext>(OutboxSignal<TDbContex
 
     public ValueTask<int> SavedChangesAsync(SaveChangesCompletedEventData eventData, int result, CancellationToken cancellationToken = default) =>
         new(SavedChanges(eventData, result));
+
+    private static void SetSaving(DbContext? db, bool isSaving)
+    {
+        if (db is not null)
+            SharedWork.Of(db).IsSaving = isSaving;
+    }
 
     private void Raise(DbContext? db) => signal.Raise(db is not null && SharedWork.TryGet(db, out var work) && work.TakeHasMessagesForRelay());
 }

@@ -23,11 +23,12 @@ internal sealed class DbContextSagaRepositoryContext<TDbContext, TSaga, TMessage
         return await Use(instance, SagaConsumeContextMode.Add);
     }
 
-    /// <remarks>Writes at once, behind a savepoint: if another message created the saga meanwhile, this one goes on with that one.</remarks>
+    /// <remarks>Writes at once, behind a savepoint if there is a transaction: if another message created the saga meanwhile, this one goes on with that one.</remarks>
     public async Task<SagaConsumeContext<TSaga, TMessage>> Insert(TSaga instance)
     {
-        var transaction = db.Database.CurrentTransaction ?? throw new InvalidOperationException("A saga is inserted within a transaction.");
-        await transaction.CreateSavepointAsync(BeforeInsert, CancellationToken);
+        var transaction = db.Database.CurrentTransaction;
+        if (transaction is not null)
+            await transaction.CreateSavepointAsync(BeforeInsert, CancellationToken);
         var entry = db.Add(instance);
         try
         {
@@ -37,7 +38,8 @@ internal sealed class DbContextSagaRepositoryContext<TDbContext, TSaga, TMessage
         catch (DbUpdateException e) when (e.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
         {
             entry.State = EntityState.Detached;
-            await transaction.RollbackToSavepointAsync(BeforeInsert, CancellationToken);
+            if (transaction is not null)
+                await transaction.RollbackToSavepointAsync(BeforeInsert, CancellationToken);
             // MassTransit's contract: nothing returned means that the instance exists and should be loaded.
             return null!;
         }

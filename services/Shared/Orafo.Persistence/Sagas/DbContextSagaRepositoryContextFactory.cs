@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore;
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
 /// <summary>Gives a saga's message a repository in the scope's DbContext.</summary>
-internal sealed class DbContextSagaRepositoryContextFactory<TDbContext, TSaga>(
+internal class DbContextSagaRepositoryContextFactory<TDbContext, TSaga>(
     TDbContext db, DbContextSagaRepositoryOptions<TSaga> options, ISagaConsumeContextFactory<TDbContext, TSaga> factory)
     : ISagaRepositoryContextFactory<TSaga>, ILoadSagaRepositoryContextFactory<TSaga>, IQuerySagaRepositoryContextFactory<TSaga>
     where TDbContext : DbContext
@@ -43,6 +43,13 @@ internal sealed class DbContextSagaRepositoryContextFactory<TDbContext, TSaga>(
             return;
         }
 
+        if (!options.IsTransactionEnabled)
+        {
+            await work();
+            await db.SaveChangesAsync(context.CancellationToken);
+            return;
+        }
+
         await using var transaction = await db.Database.BeginTransactionAsync(options.IsolationLevel, context.CancellationToken);
         await work();
         await db.SaveChangesAsync(context.CancellationToken);
@@ -62,4 +69,20 @@ internal sealed class DbContextSagaRepositoryContextFactory<TDbContext, TSaga>(
         public async Task<SagaRepositoryQueryContext<TSaga>> Query(ISagaQuery<TSaga> query, CancellationToken cancellationToken = default) =>
             new DefaultSagaRepositoryQueryContext<TSaga>(this, await Find(db, query, cancellationToken));
     }
+}
+
+/// <summary>The same in a DbContext that is made for the message.</summary>
+internal sealed class MadeDbContextSagaRepositoryContextFactory<TSaga>(
+    MadeDbContext<TSaga> made, DbContextSagaRepositoryOptions<TSaga> options, ISagaConsumeContextFactory<DbContext, TSaga> factory)
+    : DbContextSagaRepositoryContextFactory<DbContext, TSaga>(made.Db, options, factory)
+    where TSaga : class, ISaga;
+
+/// <summary>A scope's DbContext that somebody's function made.</summary>
+internal sealed class MadeDbContext<TSaga>(IServiceProvider scope, Func<IServiceProvider, Func<DbContext>> make) : IAsyncDisposable, IDisposable
+{
+    public DbContext Db { get; } = make(scope)();
+
+    public ValueTask DisposeAsync() => Db.DisposeAsync();
+
+    public void Dispose() => Db.Dispose();
 }

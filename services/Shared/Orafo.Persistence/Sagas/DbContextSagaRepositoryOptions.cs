@@ -21,6 +21,10 @@ internal sealed class DbContextSagaRepositoryOptions<TSaga> : ISagaLoader where 
 
     public ConcurrencyMode ConcurrencyMode { get; set; } = ConcurrencyMode.Pessimistic;
     public IsolationLevel IsolationLevel { get; set; } = IsolationLevel.ReadCommitted;
+
+    /// <summary>Whether a message on an endpoint without an outbox has a transaction around it.</summary>
+    public bool IsTransactionEnabled { get; set; } = true;
+
     public Func<IQueryable<TSaga>, IQueryable<TSaga>>? Customization { private get; set; }
 
     /// <summary>

@@ -16,16 +16,19 @@ namespace MassTransit;
 /// </remarks>
 public static class PostgresMessageSchedulerExtensions
 {
-    /// <summary>Registers <see cref="IMessageScheduler"/> for every scope.</summary>
-    public static void AddPostgresMessageScheduler<TDbContext>(this IBusRegistrationConfigurator configurator) where TDbContext : DbContext =>
-        configurator.TryAddScoped(scope =>
+    /// <summary>Registers <see cref="IMessageScheduler"/> for every scope, or <c>Bind&lt;TBus, IMessageScheduler&gt;</c> for a bus that is not the process's only one.</summary>
+    public static void AddPostgresMessageScheduler<TDbContext>(this IBusRegistrationConfigurator configurator) where TDbContext : DbContext
+    {
+        var bus = OutboxBus.Of(configurator);
+        bus.TryAddScoped(configurator, scope =>
         {
-            var consuming = scope.GetRequiredService<IScopedConsumeContextProvider>();
+            var consuming = bus.Consuming(scope);
             if (consuming.HasContext && consuming.GetContext().TryGetPayload<MessageSchedulerContext>(out var scheduler))
                 return scheduler;
-            var outbox = (DbContextScopedBusContext<IBus, TDbContext>)scope.GetRequiredService<IScopedBusContextProvider<IBus>>().Context;
-            return SchedulerOf(outbox.SendEndpointProvider, outbox.Cancel, scope.GetRequiredService<IBus>().Topology);
+            var context = bus.Context(scope);
+            return SchedulerOf(context.SendEndpointProvider, ((IOutboxWithSchedule)context).Cancel, bus.Bus(scope).Topology);
         });
+    }
 
     /// <summary>Schedules what consumers and sagas schedule, and what is to be delivered again later.</summary>
     /// <remarks>A delivery that is put off (UseScheduledRedelivery) is stored and committed before it is acknowledged.</remarks>
@@ -61,7 +64,8 @@ internal sealed class ScopedScheduleMessageProvider<TDbContext>(IServiceScopeFac
         where T : class
     {
         await using var scope = scopes.CreateAsyncScope();
-        var scheduler = new DelayedScheduleMessageProvider(scope.ServiceProvider.GetRequiredService<ISendEndpointProvider>());
+        var bus = scope.ServiceProvider.GetRequiredService<EntityFrameworkOutboxOptions<TDbContext>>().Bus;
+        var scheduler = new DelayedScheduleMessageProvider(bus.Context(scope.ServiceProvider).SendEndpointProvider);
         var scheduled = await scheduler.ScheduleSend(destinationAddress, scheduledTime, message, pipe, cancellationToken);
         await scope.ServiceProvider.GetRequiredService<TDbContext>().SaveChangesAsync(cancellationToken);
         return scheduled;
