@@ -21,11 +21,17 @@ internal sealed class LedgerService : IAsyncDisposable
     public string Database { get; }
     public TestVirtualHost Broker { get; }
 
+    /// <summary>What the instances have logged, by the levels of every service; only where it was asked for.</summary>
+    public CapturedLog? Log { get; private init; }
+
     /// <summary>A database, a virtual host, and the given number of instances.</summary>
-    public static async Task<LedgerService> Start(int instances = 1, Action<IBusRegistrationConfigurator>? consumers = null)
+    /// <param name="servers">Those of the test, which are to fail; nobody else's.</param>
+    public static async Task<LedgerService> Start(
+        int instances = 1, Action<IBusRegistrationConfigurator>? consumers = null, OwnServers? servers = null, bool logs = false)
     {
-        var service = new LedgerService(
-            await TestServers.CreateDatabaseAsync("ledger"), await TestServers.CreateVirtualHostAsync("ledger"), consumers ?? Everybody);
+        var database = servers is null ? TestServers.CreateDatabaseAsync("ledger") : servers.CreateDatabaseAsync("ledger");
+        var broker = servers is null ? TestServers.CreateVirtualHostAsync("ledger") : servers.CreateVirtualHostAsync("ledger");
+        var service = new LedgerService(await database, await broker, consumers ?? Everybody) { Log = logs ? new CapturedLog() : null };
         await using (var db = service.OpenDb())
             await db.Database.EnsureCreatedAsync();
         for (var i = 0; i < instances; i++)
@@ -47,10 +53,13 @@ internal sealed class LedgerService : IAsyncDisposable
     /// <param name="isPooled">Whether its DbContexts come from a pool, as those of every service of the mesh do.</param>
     /// <param name="time">Its clock, if it is not the system's.</param>
     /// <param name="wires">What it is connected by to database and broker, if they are to be cut.</param>
+    /// <param name="outbox">What is different about its outbox.</param>
     public async Task<WebApplication> StartInstance(
-        Action<IBusRegistrationConfigurator>? consumers = null, bool isPooled = true, TimeProvider? time = null, Wires? wires = null)
+        Action<IBusRegistrationConfigurator>? consumers = null, bool isPooled = true, TimeProvider? time = null, Wires? wires = null,
+        Action<IEntityFrameworkOutboxConfigurator>? outbox = null)
     {
-        var instance = BuildInstance(wires?.Reroute(Database) ?? Database, wires?.Reroute(new Uri(Broker.Uri)) ?? Broker.Uri, consumers ?? _consumers, isPooled, time);
+        var instance = BuildInstance(
+            wires?.Reroute(Database) ?? Database, wires?.Reroute(new Uri(Broker.Uri)) ?? Broker.Uri, consumers ?? _consumers, isPooled, time, outbox, Log);
         await instance.StartAsync();
         await instance.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, TimeSpan.FromMinutes(1));
         _instances.Add(instance);
@@ -59,7 +68,8 @@ internal sealed class LedgerService : IAsyncDisposable
 
     /// <summary>An instance, not started.</summary>
     public static WebApplication BuildInstance(
-        string database, string broker, Action<IBusRegistrationConfigurator> consumers, bool isPooled = true, TimeProvider? time = null)
+        string database, string broker, Action<IBusRegistrationConfigurator> consumers, bool isPooled = true, TimeProvider? time = null,
+        Action<IEntityFrameworkOutboxConfigurator>? outbox = null, ILoggerProvider? log = null)
     {
         var builder = WebApplication.CreateBuilder();
         builder.Services.AddSingleton(time ?? TimeProvider.System);
@@ -69,13 +79,16 @@ internal sealed class LedgerService : IAsyncDisposable
             ["ConnectionStrings:Broker"] = broker,
             ["Urls"] = "http://127.0.0.1:0",
         });
-        builder.Logging.SetMinimumLevel(LogLevel.None);
+        if (log is null)
+            builder.Logging.SetMinimumLevel(LogLevel.None);
+        else
+            builder.Logging.ClearProviders().AddProvider(log);
         builder.AddServiceDefaults();
         if (isPooled)
             builder.AddDatabase<LedgerDb>();
         else
             builder.Services.AddDbContext<LedgerDb>(options => options.UseNpgsql(database).UseSnakeCaseNamingConvention());
-        builder.AddMessaging<LedgerDb>(consumers);
+        builder.AddMessaging<LedgerDb>(consumers, outbox);
         return builder.Build();
     }
 

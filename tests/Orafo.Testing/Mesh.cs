@@ -121,17 +121,4 @@ public sealed class Mesh : IAsyncDisposable
         Api?.Dispose();
         System.IO.Directory.Delete(_directory, recursive: true);
     }
-
-    private sealed class Pause : IDisposable
-    {
-        private readonly int _pid;
-
-        public Pause(int pid)
-        {
-            _pid = pid;
-            ChildProcess.Signal(pid, ChildProcess.Stop);
-        }
-
-        public void Dispose() => ChildProcess.Signal(_pid, ChildProcess.Continue);
-    }
 }

@@ -19,21 +19,23 @@ public static class TestServers
     public static Watchdog Watchdog => LazyInitializer.EnsureInitialized(ref _watchdog, Watchdog.Start);
 
     /// <summary>A fresh database, as its superuser.</summary>
-    public static async Task<string> CreateDatabaseAsync(string name)
+    public static async Task<string> CreateDatabaseAsync(string name) => await CreateDatabaseAsync(await Shared.Value, name);
+
+    /// <summary>A fresh virtual host, as its administrator.</summary>
+    public static async Task<TestVirtualHost> CreateVirtualHostAsync(string name) => await CreateVirtualHostAsync(await Shared.Value, name);
+
+    internal static async Task<string> CreateDatabaseAsync(ServerSet servers, string name)
     {
-        var servers = await Shared.Value;
         var database = $"{name}_{Guid.CreateVersion7():n}";
-        await using var connection = new NpgsqlConnection(servers.Postgres);
+        await using var connection = new NpgsqlConnection(servers.Postgres + ";Pooling=false");
         await connection.OpenAsync();
         await using var create = new NpgsqlCommand($"create database \"{database}\"", connection);
         await create.ExecuteNonQueryAsync();
         return new NpgsqlConnectionStringBuilder(servers.Postgres) { Database = database, MaxPoolSize = 30 }.ConnectionString;
     }
 
-    /// <summary>A fresh virtual host, as its administrator.</summary>
-    public static async Task<TestVirtualHost> CreateVirtualHostAsync(string name)
+    internal static async Task<TestVirtualHost> CreateVirtualHostAsync(ServerSet servers, string name)
     {
-        var servers = await Shared.Value;
         var virtualHost = $"{name}-{Guid.CreateVersion7():n}";
         var management = servers.Management();
         var broker = new TestVirtualHost(virtualHost, servers.Broker + virtualHost, management);
@@ -67,6 +69,31 @@ public sealed class TestVirtualHost(string name, string uri, HttpClient manageme
             queue => queue.GetProperty("name").GetString()!,
             queue => queue.TryGetProperty("messages", out var messages) ? messages.GetInt32() : 0,
             StringComparer.Ordinal);
+    }
+
+    /// <param name="policy">Its name.</param>
+    /// <param name="queues">A pattern of their names.</param>
+    /// <param name="definition">JSON.</param>
+    public async Task PutPolicyAsync(string policy, string queues, string definition)
+    {
+        using var put = await management.PutAsJsonAsync(
+            new Uri($"policies/{name}/{policy}", UriKind.Relative), new { pattern = queues, definition = JsonDocument.Parse(definition).RootElement });
+        put.EnsureSuccessStatusCode();
+    }
+
+    public async Task DeletePolicyAsync(string policy)
+    {
+        using var deleted = await management.DeleteAsync(new Uri($"policies/{name}/{policy}", UriKind.Relative));
+        deleted.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>Publishes whatever it is, past every client library.</summary>
+    public async Task PublishAsync(string exchange, string payload, string contentType)
+    {
+        using var published = await management.PostAsJsonAsync(
+            new Uri($"exchanges/{name}/{exchange}/publish", UriKind.Relative),
+            new { properties = new { content_type = contentType }, routing_key = "", payload, payload_encoding = "string" });
+        published.EnsureSuccessStatusCode();
     }
 
     /// <summary>Creates it, empty; again, if it was deleted.</summary>

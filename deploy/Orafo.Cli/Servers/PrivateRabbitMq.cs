@@ -94,6 +94,16 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
     /// <summary>Starts it again after it died, on the same ports and data.</summary>
     public Task RestartAsync(CancellationToken cancellationToken) => Run(cancellationToken);
 
+    /// <summary>Runs <c>rabbitmqctl</c> on it.</summary>
+    public async Task ControlAsync(params string[] arguments)
+    {
+        var command = Path.Combine(Path.GetDirectoryName(Installation.RabbitMqServer) ?? throw new OrafoException("RabbitMQ is not installed."), "rabbitmqctl");
+        var log = In("rabbitmqctl.log");
+        await using var control = ChildProcess.Start("rabbitmqctl", [command, .. arguments], Surroundings, log, _watchdog, _user, _directory);
+        if (await control.Exited is var exitCode and not 0)
+            throw new OrafoException($"rabbitmqctl failed with exit code {exitCode}; see {log}.");
+    }
+
     public async Task StopAsync()
     {
         await Process.StopAsync(TimeSpan.FromSeconds(30));

@@ -23,7 +23,9 @@ public static class MessagingExtensions
     /// What the service hears: its consumers and sagas, each with a definition that names its queue. Nothing else is needed for
     /// a quorum queue, an inbox, an outbox and retries: every endpoint has them.
     /// </param>
-    public static WebApplicationBuilder AddMessaging<TDbContext>(this WebApplicationBuilder builder, Action<IBusRegistrationConfigurator> consumers)
+    /// <param name="outbox">What is different about its inbox and outbox.</param>
+    public static WebApplicationBuilder AddMessaging<TDbContext>(
+        this WebApplicationBuilder builder, Action<IBusRegistrationConfigurator> consumers, Action<IEntityFrameworkOutboxConfigurator>? outbox = null)
         where TDbContext : DbContext
     {
         var broker = new Uri(builder.RequiredConnectionString("Broker"));
@@ -34,11 +36,12 @@ public static class MessagingExtensions
             bus.DisableUsageTelemetry();
             // A service whose broker is away still takes what does not need it, so it is degraded, not unhealthy.
             bus.ConfigureHealthCheckOptions(health => health.MinimalFailureStatus = HealthStatus.Degraded);
-            bus.AddEntityFrameworkOutbox<TDbContext>(outbox =>
+            bus.AddEntityFrameworkOutbox<TDbContext>(configurator =>
             {
-                outbox.UsePostgres().UseBusOutbox();
+                configurator.UsePostgres().UseBusOutbox(delivery => delivery.IsRefusal = IsRefusal);
                 if (builder.Configuration.GetValue<TimeSpan?>("Inbox:DuplicateDetectionWindow") is { } window)
-                    outbox.DuplicateDetectionWindow = window;
+                    configurator.DuplicateDetectionWindow = window;
+                outbox?.Invoke(configurator);
             });
             bus.AddPostgresMessageScheduler<TDbContext>();
             consumers(bus);
@@ -68,6 +71,9 @@ public static class MessagingExtensions
             new PatientBusDepot(ActivatorUtilities.CreateInstance<BusDepot>(services), broker)));
         return builder.AddRehearsals<TDbContext>();
     }
+
+    /// <summary>RabbitMQ's basic.nack: a queue that is full, or without a leader, takes the message later.</summary>
+    private static bool IsRefusal(Exception exception) => exception.InnerException is RabbitMQ.Client.Exceptions.PublishException { IsReturn: false };
 
     /// <summary>An order's id is the correlation id of every message about it.</summary>
     private static void CorrelateByOrder()

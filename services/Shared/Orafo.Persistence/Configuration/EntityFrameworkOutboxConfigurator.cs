@@ -34,6 +34,8 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         set => _options.MessageDeliveryTimeout = value;
     }
 
+    public Func<Exception, bool> IsRefusal { set => _options.IsRefusal = value; }
+
     public void DisableInboxCleanupService() => _cleansInbox = false;
 
     public void DisableDeliveryService() => _options.Delivers = false;
@@ -52,6 +54,9 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(_options);
         services.AddSingleton<OutboxSignal<TDbContext>>();
+        services.AddSingleton<IHostedService, OutboxNews<TDbContext>>();
+        services.AddSingleton<OutageLog<TDbContext>>();
+        services.AddSingleton<DatabaseGate<TDbContext>>();
         services.AddSingleton<OutboxInstruments<TDbContext>>();
         services.AddSingleton<OutboxWatch<TDbContext>>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<OutboxWatch<TDbContext>>());

@@ -21,4 +21,5 @@ internal sealed class EntityFrameworkOutboxOptions<TDbContext> where TDbContext 
     public TimeSpan LagLimit { get; set; } = TimeSpan.FromMinutes(1);
     public int MessageDeliveryLimit { get; set; } = 100;
     public TimeSpan MessageDeliveryTimeout { get; set; } = TimeSpan.FromSeconds(10);
+    public Func<Exception, bool> IsRefusal { get; set; } = _ => false;
 }

@@ -45,6 +45,9 @@ public interface IEntityFrameworkBusOutboxConfigurator : IBusOutboxConfigurator
 
     /// <summary>How long the broker has to confirm. 10 seconds.</summary>
     TimeSpan MessageDeliveryTimeout { get; set; }
+
+    /// <summary>Whether an exception of the transport is the broker's no to a message that it may take later (a full queue …): the message is not at fault.</summary>
+    Func<Exception, bool> IsRefusal { set; }
 }
 
 /// <summary>The database's dialect.</summary>

@@ -7,10 +7,14 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 
 /// <summary>Wraps a consumer: begin, inbox row, consumer, outbox rows, commit. The delivery is acknowledged after that.</summary>
 internal sealed class DbContextOutboxContextFactory<TDbContext>(
-    ScopedDbContext<TDbContext> scope, IServiceProvider provider, TimeProvider time, DeliveryGroups<TDbContext> groups, Suspects<TDbContext> suspects)
+    ScopedDbContext<TDbContext> scope, IServiceProvider provider, TimeProvider time, DeliveryGroups<TDbContext> groups, Suspects<TDbContext> suspects,
+    DatabaseGate<TDbContext> gate)
     : IOutboxContextFactory<TDbContext>
     where TDbContext : DbContext
 {
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+
     public async Task Send<T>(ConsumeContext<T> context, OutboxConsumeOptions consumeOptions, IPipe<OutboxConsumeContext<T>> next) where T : class
     {
         TraceHeaders.Restore(context);
@@ -19,31 +23,54 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
             ? [context.GetOriginalMessageId() ?? throw new MessageException(typeof(T), "A message without an id cannot be told from its duplicates.")]
             : batch.Ids(context);
 
-        var delivery = new Delivery<TDbContext>(messageIds, groups.Consumer(consumeOptions.ConsumerId), Handle, context.CancellationToken)
-        {
-            Message = context.Message,
-            Prefetcher = provider.GetService<Prefetcher<TDbContext, T>>(),
-            CorrelationId = context.CorrelationId,
-            IsRehearsal = context.TryGetPayload<Rehearsal>(out _),
-        };
-        if (batch is null && context.ReceiveContext.Redelivered)
-            await RunAgain();
-        // Somebody in the scope has a DbContext of the scope's own, or the DbContext cannot be shared.
-        else if (scope.IsTaken || !ScopedDbContext<TDbContext>.IsPooled(provider))
-            await groups.RunAlone(scope.Get(), delivery);
+        var isRehearsal = context.TryGetPayload<Rehearsal>(out _);
         // What failed takes nobody with it. A batch is a group already.
-        else if (batch is not null || delivery.IsRehearsal || delivery.Consumer.IsSlow || context.GetRetryAttempt() > 0)
-            await groups.RunAlone(delivery);
-        else
-            await groups.Run(context.ReceiveContext.InputAddress, delivery);
+        var isAlone = batch is not null || isRehearsal || context.GetRetryAttempt() > 0;
+        var backoff = new Backoff(ShortestPause, LongestPause, time);
+        while (true)
+        {
+            if (!isRehearsal)
+                await gate.Pass(context.CancellationToken);
+            var delivery = new Delivery<TDbContext>(messageIds, groups.Consumer(consumeOptions.ConsumerId), Handle, context.CancellationToken)
+            {
+                Message = context.Message,
+                Prefetcher = provider.GetService<Prefetcher<TDbContext, T>>(),
+                CorrelationId = context.CorrelationId,
+                IsRehearsal = isRehearsal,
+            };
+            // Otherwise somebody in the scope has a DbContext of the scope's own, or the DbContext cannot be shared.
+            var isShared = !scope.IsTaken && ScopedDbContext<TDbContext>.IsPooled(provider);
+            try
+            {
+                if (batch is null && context.ReceiveContext.Redelivered)
+                    await RunAgain(delivery, isShared);
+                else if (!isShared)
+                    await groups.RunAlone(scope.Get(), delivery);
+                else if (isAlone || delivery.Consumer.IsSlow)
+                    await groups.RunAlone(delivery);
+                else
+                    await groups.Run(context.ReceiveContext.InputAddress, delivery);
+                return;
+            }
+            catch (Exception e) when (DatabaseGate<TDbContext>.IsOutage(e) && !isRehearsal)
+            {
+                gate.Close(e);
+                if (!isShared || context.CancellationToken.IsCancellationRequested)
+                    throw;
+                // The message has not failed: nobody hears of it.
+                await backoff.Wait(context.CancellationToken);
+                isAlone = true;
+            }
+        }
 
         // It may have killed the process the first time: it takes nobody with it, and not the process for ever.
-        async Task RunAgain()
+        async Task RunAgain(Delivery<TDbContext> delivery, bool isShared)
         {
             try
             {
-                await suspects.Run(delivery, AttemptCount.Of(context.ReceiveContext, consumeOptions.ConsumerId), () =>
-                    scope.IsTaken || !ScopedDbContext<TDbContext>.IsPooled(provider) ? groups.RunAlone(scope.Get(), delivery) : groups.RunAlone(delivery));
+                await suspects.Run(
+                    delivery, AttemptCount.Of(context.ReceiveContext, consumeOptions.ConsumerId),
+                    () => isShared ? groups.RunAlone(delivery) : groups.RunAlone(scope.Get(), delivery));
             }
             // No consumer was there to say so.
             catch (CrashLimitException e)

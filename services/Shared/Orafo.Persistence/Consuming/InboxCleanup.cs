@@ -13,7 +13,7 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// and must still be told from its duplicates.
 /// </remarks>
 internal sealed class InboxCleanup<TDbContext>(
-    IBusControl bus, IServiceScopeFactory scopes, EntityFrameworkOutboxOptions<TDbContext> options, TimeProvider time,
+    IBusControl bus, IServiceScopeFactory scopes, EntityFrameworkOutboxOptions<TDbContext> options, OutageLog<TDbContext> log, TimeProvider time,
     ILogger<InboxCleanup<TDbContext>> logger)
     : BackgroundService
     where TDbContext : DbContext
@@ -39,10 +39,10 @@ internal sealed class InboxCleanup<TDbContext>(
             {
                 return;
             }
-            catch (NpgsqlException e)
+            // Whatever it is, the next clean-up is as good; a service must not end for it.
+            catch (Exception e)
             {
-                if (backoff.ShouldLog())
-                    logger.LogWarning(e, "The inbox of {DbContext} cannot be cleaned up now", typeof(TDbContext).Name);
+                log.Say(e, "the inbox cannot be cleaned up now");
                 await backoff.Wait(stoppingToken);
             }
         }

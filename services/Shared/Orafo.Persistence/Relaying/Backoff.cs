@@ -3,13 +3,9 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// <summary>Waits longer after each failure, up to a bound, with jitter.</summary>
 internal sealed class Backoff(TimeSpan shortest, TimeSpan longest, TimeProvider time)
 {
-    private readonly OncePerMinute _log = new(time);
     private int _failures;
 
     public void Reset() => _failures = 0;
-
-    /// <summary>Whether this failure is worth a log line.</summary>
-    public bool ShouldLog() => _log.IsDue();
 
     /// <summary>Returns early, without an error, when cancelled: the caller looks at its token anyway.</summary>
     public async Task Wait(CancellationToken cancellationToken)
@@ -27,13 +23,17 @@ internal sealed class Backoff(TimeSpan shortest, TimeSpan longest, TimeProvider 
 /// <summary>Is due at once, and then once a minute at most: log lines that say the same again and again.</summary>
 internal sealed class OncePerMinute(TimeProvider time)
 {
+    private readonly Lock _lock = new();
     private long? _last;
 
     public bool IsDue()
     {
-        if (_last is { } last && time.GetElapsedTime(last) < TimeSpan.FromMinutes(1))
-            return false;
-        _last = time.GetTimestamp();
-        return true;
+        lock (_lock)
+        {
+            if (_last is { } last && time.GetElapsedTime(last) < TimeSpan.FromMinutes(1))
+                return false;
+            _last = time.GetTimestamp();
+            return true;
+        }
     }
 }

@@ -3,7 +3,6 @@ using MassTransit.Configuration;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
@@ -16,7 +15,7 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// </remarks>
 internal sealed class OutboxHandoff<TDbContext>(
     OutboxSender<TDbContext> sender, IServiceScopeFactory scopes, OutboxSignal<TDbContext> signal, EntityFrameworkOutboxOptions<TDbContext> options,
-    TimeProvider time, ILogger<OutboxHandoff<TDbContext>> logger)
+    TimeProvider time, OutageLog<TDbContext> log)
     : BackgroundService
     where TDbContext : DbContext
 {
@@ -118,8 +117,7 @@ internal sealed class OutboxHandoff<TDbContext>(
             // The rows are still there, and due when their lease is over.
             catch (Exception e)
             {
-                if (backoff.ShouldLog())
-                    logger.LogWarning(e, "Messages that left the outbox of {DbContext} cannot be deleted now; they may be sent again", typeof(TDbContext).Name);
+                log.Say(e, "messages that left the outbox cannot be deleted now; they may be sent again");
                 await backoff.Wait(stoppingToken);
                 Wake();
             }

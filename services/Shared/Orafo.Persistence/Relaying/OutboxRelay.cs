@@ -16,7 +16,8 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// </remarks>
 internal sealed class OutboxRelay<TDbContext>(
     IBusControl bus, OutboxSender<TDbContext> sender, OutboxHandoff<TDbContext> handoff, IServiceScopeFactory scopes, OutboxSignal<TDbContext> signal,
-    OutboxInstruments<TDbContext> instruments, EntityFrameworkOutboxOptions<TDbContext> options, TimeProvider time, ILogger<OutboxRelay<TDbContext>> logger)
+    OutboxInstruments<TDbContext> instruments, EntityFrameworkOutboxOptions<TDbContext> options, OutageLog<TDbContext> log, TimeProvider time,
+    ILogger<OutboxRelay<TDbContext>> logger)
     : BackgroundService
     where TDbContext : DbContext
 {
@@ -34,8 +35,8 @@ internal sealed class OutboxRelay<TDbContext>(
         await WaitForBus(stoppingToken);
         handoff.Open();
         await Task.WhenAll(
-            Relay(OutboxStatements.Claim, () => signal.Wait(options.QueryDelay, stoppingToken), stoppingToken),
-            Relay(OutboxStatements.ClaimRefused, () => Task.Delay(options.QueryDelay, time, stoppingToken), stoppingToken));
+            Relay(OutboxStatements.Claim, rest => signal.Wait(rest, stoppingToken), stoppingToken),
+            Relay(OutboxStatements.ClaimRefused, rest => Task.Delay(rest, time, stoppingToken), stoppingToken));
     }
 
     /// <remarks>A bus that has not started sends all the same; where its queues were never declared, the broker would confirm and forget.</remarks>
@@ -55,17 +56,17 @@ internal sealed class OutboxRelay<TDbContext>(
         }
     }
 
-    private async Task Relay(string claim, Func<Task> rest, CancellationToken stoppingToken)
+    private async Task Relay(string claim, Func<TimeSpan, Task> wait, CancellationToken stoppingToken)
     {
         var backoff = new Backoff(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(10), time);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                var isMoreWaiting = await RelayBatch(claim, stoppingToken);
+                var rest = await RelayBatch(claim, stoppingToken);
                 backoff.Reset();
-                if (!isMoreWaiting)
-                    await rest();
+                if (rest > TimeSpan.Zero)
+                    await wait(rest);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -74,15 +75,14 @@ internal sealed class OutboxRelay<TDbContext>(
             // Nothing that a batch runs into may end the relay: the rows are still there and wait for the next attempt.
             catch (Exception e)
             {
-                if (backoff.ShouldLog())
-                    logger.LogWarning(e, "The outbox of {DbContext} cannot be relayed now; its messages wait", typeof(TDbContext).Name);
+                log.Say(e, "the outbox cannot be relayed now; its messages wait");
                 await backoff.Wait(stoppingToken);
             }
         }
     }
 
-    /// <returns>Whether there may be more than this batch took.</returns>
-    private async Task<bool> RelayBatch(string claim, CancellationToken cancellationToken)
+    /// <returns>Until it should look again; zero if there may be more than this batch took.</returns>
+    private async Task<TimeSpan> RelayBatch(string claim, CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
@@ -92,7 +92,7 @@ internal sealed class OutboxRelay<TDbContext>(
 
         var claimed = await Claim(claim, connection, transaction, cancellationToken);
         if (claimed.Count == 0)
-            return false;
+            return await UntilNextDue(claim, connection, transaction, cancellationToken);
 
         using var span = RelaySpan.Start(claimed);
         var outcomes = await Task.WhenAll(claimed.GroupBy(message => message.OutboxId).Select(messages => Send([.. messages], cancellationToken)));
@@ -104,7 +104,18 @@ internal sealed class OutboxRelay<TDbContext>(
         if (Array.Find(outcomes, outcome => outcome.Verdict == SendVerdict.Unclear) is { } unclear)
             throw new ConnectionException("The broker did not confirm.", unclear.Failure!);
         handoff.Open();
-        return outcomes.Length == options.QueryMessageLimit || Array.Exists(outcomes, IsUnfinished);
+        return outcomes.Length == options.QueryMessageLimit || Array.Exists(outcomes, IsUnfinished)
+            ? TimeSpan.Zero
+            : await UntilNextDue(claim, connection, null, cancellationToken);
+    }
+
+    /// <summary>What is scheduled leaves when it is due, not when somebody happens to look.</summary>
+    private async Task<TimeSpan> UntilNextDue(string claim, NpgsqlConnection connection, NpgsqlTransaction? transaction, CancellationToken cancellationToken)
+    {
+        if (claim == OutboxStatements.ClaimRefused)
+            return options.QueryDelay;
+        await using var look = new NpgsqlCommand(OutboxStatements.NextDue, connection, transaction);
+        return await look.ExecuteScalarAsync(cancellationToken) is TimeSpan rest && rest < options.QueryDelay ? rest : options.QueryDelay;
     }
 
     /// <summary>Sends what nothing speaks against; what failed before is left to be tried by itself.</summary>

@@ -59,7 +59,7 @@ internal sealed class OutboxSender<TDbContext>(
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(options.MessageDeliveryTimeout);
-        var attempt = new OneAttempt(message, RelaySpan.Current, time.GetUtcNow());
+        var attempt = new OneAttempt(message, RelaySpan.Current, options.IsRefusal, time.GetUtcNow());
         // Its span hangs on the one that published it, which its headers name; not on whatever this thread did last.
         Activity.Current = null;
         var endpoint = await bus.GetSendEndpoint(message.DestinationAddress).WaitAsync(timeout.Token);
@@ -67,7 +67,8 @@ internal sealed class OutboxSender<TDbContext>(
     }
 
     /// <summary>Writes the message, once: MassTransit itself would send it again as often as its connection breaks, and a message may be what breaks it.</summary>
-    private sealed class OneAttempt(StoredMessage message, ActivityContext? relay, DateTimeOffset now) : IPipe<SendContext<SerializedMessageBody>>
+    private sealed class OneAttempt(StoredMessage message, ActivityContext? relay, Func<Exception, bool> isRefusal, DateTimeOffset now)
+        : IPipe<SendContext<SerializedMessageBody>>
     {
         private int _attempts;
 
@@ -81,7 +82,7 @@ internal sealed class OutboxSender<TDbContext>(
         {
             // The fault is not the inner exception: MassTransit would find it there, and try again.
             if (++_attempts > 1)
-                throw new InvalidOperationException("The channel closed: " + Fault?.Message);
+                throw Fault is { } fault && isRefusal(fault) ? new MessageRefusedException(fault.Message) : new InvalidOperationException("The channel closed: " + Fault?.Message);
             context.AddOrUpdatePayload(() => this, _ => this);
             message.CopyTo(context, now);
             return Task.CompletedTask;
@@ -110,6 +111,9 @@ internal sealed class OutboxSender<TDbContext>(
         }
     }
 }
+
+/// <summary>The broker said no to a message and nothing else: its channel is as good as before.</summary>
+internal sealed class MessageRefusedException(string message) : MassTransitException(message);
 
 /// <summary>Says nothing. If the broker confirms it, it confirms.</summary>
 internal sealed record OutboxProbe;

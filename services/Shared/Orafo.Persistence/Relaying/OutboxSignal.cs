@@ -8,15 +8,16 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// <remarks>Raised after every commit that stored a message; it may be raised after others, and it says nothing of other processes.</remarks>
 public sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : DbContext
 {
-    private readonly SemaphoreSlim _semaphore = new(0);
+    private readonly Flag _relay = new();
+    private readonly Flag _news = new();
+    private readonly Lock _lock = new();
     private Action[] _listeners = [];
-    private int _raised;
 
     /// <summary>Has something done after each commit, on the thread that committed: it may wake somebody, and no more.</summary>
     /// <returns>Ends it.</returns>
     public IDisposable Subscribe(Action wake)
     {
-        lock (_semaphore)
+        lock (_lock)
             _listeners = [.. _listeners, wake];
         return new Subscription(this, wake);
     }
@@ -24,27 +25,69 @@ public sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : Db
     /// <param name="hasMessagesForRelay">Whether the relay has something to claim.</param>
     internal void Raise(bool hasMessagesForRelay = true)
     {
-        if (hasMessagesForRelay && Interlocked.Exchange(ref _raised, 1) == 0)
-            _semaphore.Release();
+        if (hasMessagesForRelay)
+        {
+            _relay.Raise();
+            _news.Raise();
+        }
+
         foreach (var wake in Volatile.Read(ref _listeners))
             wake();
     }
 
-    /// <summary>Returns when the signal was raised, or after <paramref name="timeout"/>.</summary>
-    internal async Task Wait(TimeSpan timeout, CancellationToken cancellationToken)
+    /// <summary>Another process has left something to whoever relays.</summary>
+    internal void Wake() => _relay.Raise();
+
+    /// <summary>Returns when the relay has something to claim, or after <paramref name="timeout"/>.</summary>
+    internal Task Wait(TimeSpan timeout, CancellationToken cancellationToken) => _relay.Wait(timeout, cancellationToken);
+
+    /// <summary>Returns when this process has left something to whoever relays; false when cancelled.</summary>
+    internal async Task<bool> HasNews(CancellationToken cancellationToken)
     {
-        await _semaphore.WaitAsync(timeout, cancellationToken);
-        // Lowered before the caller looks into the outbox: what commits from here on raises it again.
-        Volatile.Write(ref _raised, 0);
+        try
+        {
+            await _news.Wait(Timeout.InfiniteTimeSpan, cancellationToken);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
     }
 
-    public void Dispose() => _semaphore.Dispose();
+    public void Dispose()
+    {
+        _relay.Dispose();
+        _news.Dispose();
+    }
+
+    /// <summary>Wakes one who waits, however often it is raised meanwhile.</summary>
+    private sealed class Flag : IDisposable
+    {
+        private readonly SemaphoreSlim _semaphore = new(0);
+        private int _raised;
+
+        public void Raise()
+        {
+            if (Interlocked.Exchange(ref _raised, 1) == 0)
+                _semaphore.Release();
+        }
+
+        public async Task Wait(TimeSpan timeout, CancellationToken cancellationToken)
+        {
+            await _semaphore.WaitAsync(timeout, cancellationToken);
+            // Lowered before the caller looks: what is raised from here on wakes it again.
+            Volatile.Write(ref _raised, 0);
+        }
+
+        public void Dispose() => _semaphore.Dispose();
+    }
 
     private sealed class Subscription(OutboxSignal<TDbContext> signal, Action wake) : IDisposable
     {
         public void Dispose()
         {
-            lock (signal._semaphore)
+            lock (signal._lock)
                 signal._listeners = [.. signal._listeners.Where(other => other != wake)];
         }
     }

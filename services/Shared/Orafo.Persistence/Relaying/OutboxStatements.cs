@@ -54,6 +54,9 @@ internal static class OutboxStatements
     /// <summary>The same for transactions whose first message was refused before.</summary>
     public static readonly string ClaimRefused = Claim.Replace("attempts = 0", "attempts > 0", StringComparison.Ordinal);
 
+    /// <summary>How long it is until the next transaction is due that was never refused.</summary>
+    public const string NextDue = "select due - clock_timestamp() from outbox_message where is_first and attempts = 0 and due > now() order by due limit 1";
+
     /// <summary>Takes the scheduled messages with the tokens $1 back. What a relay is sending at this moment is too late, and not waited for.</summary>
     public const string Cancel =
         """
