@@ -45,7 +45,7 @@ internal sealed class OutboxSender<TDbContext>(
         timeout.CancelAfter(options.MessageDeliveryTimeout);
         try
         {
-            await bus.Publish(new OutboxProbe(), timeout.Token);
+            await bus.Publish(new OutboxProbe(), timeout.Token).WaitAsync(timeout.Token);
             return true;
         }
         // Whatever it was: nothing gets through.
@@ -63,7 +63,8 @@ internal sealed class OutboxSender<TDbContext>(
         // Its span hangs on the one that published it, which its headers name; not on whatever this thread did last.
         Activity.Current = null;
         var endpoint = await bus.GetSendEndpoint(message.DestinationAddress).WaitAsync(timeout.Token);
-        await endpoint.Send(new SerializedMessageBody(), attempt, timeout.Token);
+        // The transport may not notice that its connection is gone, and waits for a confirm whatever the token says.
+        await endpoint.Send(new SerializedMessageBody(), attempt, timeout.Token).WaitAsync(timeout.Token);
     }
 
     /// <summary>Writes the message, once: MassTransit itself would send it again as often as its connection breaks, and a message may be what breaks it.</summary>

@@ -80,13 +80,18 @@ internal static class OutboxStatements
     public const string GiveBack = "update outbox_message set due = now() where outbox_id = any ($1) and due > now()";
 
     /// <summary>How many messages wait that are not scheduled for later, for how many seconds the oldest of them, how many rows the inbox has, and how many transactions are parked.</summary>
+    /// <remarks>By the indexes of those that wait: the table itself is mostly what was deleted and not yet cleaned up.</remarks>
     public const string Watch =
         """
-        select count(*), coalesce(extract(epoch from now() - min(sent_time))::float8, 0),
+        with waiting as materialized (
+            select outbox_id, failures from outbox_message where is_first and attempts = 0 and due <= now()
+            union all
+            select outbox_id, failures from outbox_message where is_first and attempts > 0)
+        select count(*), coalesce(extract(epoch from now() - min(m.sent_time))::float8, 0),
             (select greatest(reltuples, 0)::bigint from pg_class where oid = 'inbox_state'::regclass),
-            count(*) filter (where failures >= 3)
-        from outbox_message
-        where due <= now() or attempts > 0
+            count(*) filter (where m.is_first and w.failures >= 3)
+        from waiting w
+        join outbox_message m on m.outbox_id = w.outbox_id
         """;
 
     /// <summary>Makes the earliest message that is left of each transaction in $1 its first one.</summary>
