@@ -77,9 +77,9 @@ internal sealed class SetBasedBatch(ICurrentDbContext current, IModificationComm
         {
             batch.ExecuteNonQuery();
         }
-        catch (NpgsqlException e) when (IsAboutRows(e, batch))
+        catch (NpgsqlException e)
         {
-            throw Explain(e, batch);
+            throw Explain(e);
         }
     }
 
@@ -96,9 +96,9 @@ internal sealed class SetBasedBatch(ICurrentDbContext current, IModificationComm
         {
             await batch.ExecuteNonQueryAsync(cancellationToken);
         }
-        catch (NpgsqlException e) when (IsAboutRows(e, batch))
+        catch (NpgsqlException e)
         {
-            throw Explain(e, batch);
+            throw Explain(e);
         }
     }
 
@@ -131,19 +131,12 @@ internal sealed class SetBasedBatch(ICurrentDbContext current, IModificationComm
         return batch;
     }
 
-    /// <summary>Not about what ends the transaction.</summary>
-    private bool IsAboutRows(NpgsqlException e, NpgsqlBatch batch) => Failed(e, batch) < _sets.Count;
-
-    /// <summary>As EF Core reports it.</summary>
-    private DbUpdateException Explain(NpgsqlException e, NpgsqlBatch batch)
+    /// <summary>As EF Core reports it. Which statement it was Npgsql tells on demand only, and then keeps its parameters in the exception.</summary>
+    private DbUpdateException Explain(NpgsqlException e)
     {
-        var failed = Failed(e, batch);
-        var entries = (failed < 0 ? _rows : _sets[failed].Rows).SelectMany(row => row.Entries).ToList();
-        return failed >= 0 && _sets[failed].Shape.State != EntityState.Added && e.SqlState == RowShape.OtherRowsThanExpected
-            ? new DbUpdateConcurrencyException("Rows that were to be changed or deleted are not there any longer, or were changed meanwhile.", e, entries)
-            : new DbUpdateException("The changes could not be written; the inner exception says why.", e, entries);
+        var changed = _sets.Where(set => set.Shape.State != EntityState.Added).SelectMany(set => set.Rows).SelectMany(row => row.Entries).ToList();
+        return e.SqlState == RowShape.OtherRowsThanExpected && changed.Count > 0
+            ? new DbUpdateConcurrencyException("Rows that were to be changed or deleted are not there any longer, or were changed meanwhile.", e, changed)
+            : new DbUpdateException("The changes could not be written; the inner exception says why.", e, [.. _rows.SelectMany(row => row.Entries)]);
     }
-
-    /// <summary>Which statement; -1 if it was none of them, but the connection.</summary>
-    private static int Failed(NpgsqlException e, NpgsqlBatch batch) => e.BatchCommand is null ? -1 : batch.BatchCommands.IndexOf(e.BatchCommand);
 }
