@@ -83,42 +83,36 @@ internal sealed class RowShape
     private static string Statement(EntityState state, ITable table, Column[] columns)
     {
         var name = table.Schema is null ? Quote(table.Name) : $"{Quote(table.Schema)}.{Quote(table.Name)}";
-        // In the order in which Write binds them.
-        List<string> given = [];
+        // In the order in which Write binds them, named by their place: a column's own name may be as long as names can be.
+        List<(Column Column, bool IsOld)> given = [];
         foreach (var column in columns)
         {
             if (column.IsNew)
-                given.Add(New(column));
+                given.Add((column, false));
             if (column.IsCondition)
-                given.Add(Old(column));
+                given.Add((column, true));
         }
 
-        var parameters = string.Join(", ", Enumerable.Range(1, given.Count).Select(i => $"${i}"));
+        int Place(Column column, bool isOld) => given.IndexOf((column, isOld)) + 1;
+        var parameters = string.Join(", ", given.Select((_, i) => $"${i + 1}"));
         if (state == EntityState.Added)
-            return $"insert into {name} ({string.Join(", ", columns.Select(column => Quote(column.Name)))}) select * from unnest({parameters})";
+            return SetStatements.Insert(name, string.Join(", ", columns.Select(column => Quote(column.Name))), parameters);
 
         var key = columns.Single(column => column.IsKey);
-        var conditions = columns.Where(column => column.IsCondition).Select(column => $"t.{Quote(column.Name)} {(column.IsKey ? "=" : "is not distinct from")} n.{Old(column)}");
-        var change = state == EntityState.Deleted
-            ? $"delete from {name} t using"
-            : $"update {name} t set {string.Join(", ", columns.Where(column => column.IsNew).Select(column => $"{Quote(column.Name)} = n.{New(column)}"))} from";
-        // The array makes it an index scan whatever the planner thinks of the table's size; more than one row for the outer select is an error.
-        return $"""
-            with written as (
-                {change} unnest({parameters}) n ({string.Join(", ", given)})
-                where t.{Quote(key.Name)} = any (${given.IndexOf(Old(key)) + 1}) and {string.Join(" and ", conditions)}
-                returning 1)
-            select (select 1 from generate_series(0, abs(c.n - ${given.Count + 1}))) from (select count(*)::int as n from written) c
-            """;
-
-        static string New(Column column) => Quote("new " + column.Name);
-        static string Old(Column column) => Quote("old " + column.Name);
+        var conditions = columns.Where(column => column.IsCondition)
+            .Select(column => $"t.{Quote(column.Name)} {(column.IsKey ? "=" : "is not distinct from")} n.c{Place(column, isOld: true)}")
+            .Prepend($"t.{Quote(key.Name)} = any (${Place(key, isOld: true)})");
+        var rows = new SetOfRows(
+            parameters, string.Join(", ", given.Select((_, i) => $"c{i + 1}")), string.Join(" and ", conditions), Count: $"${given.Count + 1}");
+        var assignments = columns.Where(column => column.IsNew).Select(column => $"{Quote(column.Name)} = n.c{Place(column, isOld: false)}");
+        return state == EntityState.Deleted ? SetStatements.Delete(name, rows) : SetStatements.Update(name, string.Join(", ", assignments), rows);
     }
 
     private static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     private sealed class Shapes
     {
+        private readonly Lock _lock = new();
         private volatile RowShape[] _all = [];
 
         public RowShape Find(IReadOnlyModificationCommand row, ITable table)
@@ -129,11 +123,13 @@ internal sealed class RowShape
                     return shape;
             }
 
-            lock (this)
+            lock (_lock)
             {
-                var found = Array.Find(_all, shape => shape.Matches(row)) ?? Describe(row, table);
-                _all = [.. _all, found];
-                return found;
+                if (Array.Find(_all, shape => shape.Matches(row)) is { } found)
+                    return found;
+                var described = Describe(row, table);
+                _all = [.. _all, described];
+                return described;
             }
         }
     }
