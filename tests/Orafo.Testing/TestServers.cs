@@ -73,11 +73,11 @@ public sealed class TestVirtualHost(string name, string uri, HttpClient manageme
 
     /// <param name="policy">Its name.</param>
     /// <param name="queues">A pattern of their names.</param>
-    /// <param name="definition">JSON.</param>
+    /// <param name="definition">JSON. A queue has one policy only: this one goes before the one that all have.</param>
     public async Task PutPolicyAsync(string policy, string queues, string definition)
     {
         using var put = await management.PutAsJsonAsync(
-            new Uri($"policies/{name}/{policy}", UriKind.Relative), new { pattern = queues, definition = JsonDocument.Parse(definition).RootElement });
+            new Uri($"policies/{name}/{policy}", UriKind.Relative), new { pattern = queues, priority = 1, definition = JsonDocument.Parse(definition).RootElement });
         put.EnsureSuccessStatusCode();
     }
 

@@ -85,7 +85,8 @@ internal sealed class StoredMessage : OutboxMessageContext
         FaultAddress = Uri(message.FaultAddress),
         SentTime = message.SentTime,
         ExpirationTime = message.ExpirationTime,
-        HeaderValues = message.InMemory.Headers,
+        // Whoever sends it, a header arrives as the same: what is no text becomes what JSON makes of it.
+        HeaderValues = message.InMemory.Headers.Values.All(value => value is string) ? message.InMemory.Headers : Dictionary(message.Headers) ?? None,
         Properties = message.InMemory.Properties,
         ContentType = message.ContentType,
         MessageType = message.MessageType,
