@@ -74,10 +74,23 @@ public sealed class Private_servers
                 new Dictionary<string, object?>(StringComparer.Ordinal) { ["x-queue-type"] = "quorum" });
         }
 
-        var queue = await rabbit.Management.GetFromJsonAsync<JsonElement>(new Uri("queues/orafo/limited", UriKind.Relative));
+        var queue = await Described(rabbit, "queues/orafo/limited");
         Assert.That(queue.GetProperty("policy").GetString(), Is.EqualTo(QueuePolicy.Name));
         Assert.That(queue.GetProperty("effective_policy_definition").GetProperty("delivery-limit").GetInt32(), Is.EqualTo(QueuePolicy.DeliveryLimit));
         Assert.That(queue.GetProperty("arguments").EnumerateObject().Select(argument => argument.Name), Is.EqualTo(new[] { "x-queue-type" }));
+    }
+
+    /// <summary>The management plug-in says what a queue is like a moment after it knows that there is one.</summary>
+    private static async Task<JsonElement> Described(PrivateRabbitMq rabbit, string queue)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while (true)
+        {
+            var described = await rabbit.Management.GetFromJsonAsync<JsonElement>(new Uri(queue, UriKind.Relative), patience.Token);
+            if (described.TryGetProperty("effective_policy_definition", out _))
+                return described;
+            await Task.Delay(100, patience.Token); // The interval of looking, not the time to wait.
+        }
     }
 
     /// <summary>RabbitMQ answers a declaration before Mnesia has written it to its log; killed in between, it forgets the queue.</summary>
