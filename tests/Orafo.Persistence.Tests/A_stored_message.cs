@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Threading.Channels;
 using MassTransit;
+using MassTransit.EntityFrameworkCoreIntegration;
 using MassTransit.RabbitMqTransport;
 
 namespace Orafo.Persistence.Tests;
@@ -110,6 +111,8 @@ public sealed class A_stored_message
         await using var transaction = way == "relay" ? await db.Database.BeginTransactionAsync() : null;
         await publish(scope.ServiceProvider);
         await db.SaveChangesAsync();
+        var stored = db.ChangeTracker.Entries<OutboxMessage>().Single().Entity;
+        Assert.That(stored.Due > stored.SentTime.AddSeconds(5), Is.EqualTo(way == "hand-off"), "its writer sends it, so no relay takes it now");
         if (transaction is not null)
             await transaction.CommitAsync();
     }
