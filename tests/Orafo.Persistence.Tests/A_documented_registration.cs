@@ -1,6 +1,7 @@
 using MassTransit;
 using MassTransit.EntityFrameworkCoreIntegration;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 using Orafo.Testing;
 
 namespace Orafo.Persistence.Tests;
@@ -8,6 +9,10 @@ namespace Orafo.Persistence.Tests;
 /// <summary>What is registered as MassTransit's documentation shows it (<see cref="Documented"/>) works.</summary>
 public sealed class A_documented_registration
 {
+    /// <remarks>Their pools outlive the hosts.</remarks>
+    [TearDown]
+    public void CloseConnections() => NpgsqlConnection.ClearAllPools();
+
     [Test]
     public async Task Carries_an_order_from_the_bus_outbox_through_consumers_and_a_saga()
     {

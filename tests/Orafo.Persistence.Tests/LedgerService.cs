@@ -233,5 +233,7 @@ internal sealed class LedgerService : IAsyncDisposable
         foreach (var instance in _instances.ToArray())
             await StopInstance(instance);
         await Broker.DisposeAsync();
+        // What is not a data source of the container's own outlives its process here, and the server has a bounded number of connections for all tests.
+        NpgsqlConnection.ClearAllPools();
     }
 }
