@@ -1,4 +1,8 @@
 using Microsoft.EntityFrameworkCore;
+using Orafo.ServiceDefaults;
+using Orafo.Testing;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 
 namespace Orafo.Persistence.Tests;
 
@@ -60,6 +64,29 @@ public sealed class A_connection_that_is_cut
 
     [TestCaseSource(nameof(StepsOfTheHandOff))]
     public Task Harms_no_hand_off(object cut, int times, bool isBroker) => HarmsNoSender((Cut)cut, times, isBroker, isLeftToRelay: false);
+
+    /// <remarks>No heartbeat and no time-out would tell: RabbitMQ.Client itself waits for the rest of the frame (AMQP 0-9-1, 4.2.3) for ever.</remarks>
+    [Test]
+    public async Task Is_noticed_at_once_within_a_frame()
+    {
+        await using var broker = await TestServers.CreateVirtualHostAsync("cut");
+        await using var wire = new Wire(new Uri(broker.Uri).Port);
+        var factory = new ConnectionFactory
+        {
+            Uri = new UriBuilder(broker.Uri) { Host = "127.0.0.1", Port = wire.Port }.Uri,
+            AutomaticRecoveryEnabled = false,
+            RequestedHeartbeat = TimeSpan.FromHours(1),
+            ContinuationTimeout = TimeSpan.FromHours(1),
+        };
+        factory.NoticeItsEnd();
+        await using var connection = await factory.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        const string name = "half-of-its-name";
+        wire.CutAt(Cut.AnswerWith(name), times: 1);
+
+        await Assert.ThrowsAsync<OperationInterruptedException>(() => channel.QueueDeclareAsync(name).WaitAsync(TimeSpan.FromMinutes(1)));
+        Assert.That(connection.IsOpen, Is.False);
+    }
 
     private static async Task HarmsNoSender(Cut cut, int times, bool isBroker, bool isLeftToRelay)
     {

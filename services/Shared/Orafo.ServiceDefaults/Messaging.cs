@@ -53,7 +53,7 @@ public static class MessagingExtensions
             });
             bus.UsingRabbitMq((context, rabbit) =>
             {
-                rabbit.Host(broker, $"{name} ({Environment.ProcessId})");
+                rabbit.Host(broker, $"{name} ({Environment.ProcessId})", host => host.NoticeItsEnd());
                 rabbit.PrefetchCount = 128;
                 rabbit.MessageTopology.SetEntityNameFormatter(new MessageTypeNames(rabbit.MessageTopology.EntityNameFormatter));
                 rabbit.ConfigureJsonSerializerOptions(json =>
