@@ -78,8 +78,9 @@ internal sealed class Soak(MeshState state, SoakPlan plan, Func<string, string> 
         foreach (var (name, table) in late.Tables)
         {
             var before = early.Tables[name];
-            if (table.SequentialScans != before.SequentialScans)
-                _faults.Add($"{name} was read from beginning to end {table.SequentialScans - before.SequentialScans} times.");
+            // To go through a table that has next to no rows is cheap, and what the planner would do.
+            if (table.SequentialRows - before.SequentialRows > late.Orders - early.Orders)
+                _faults.Add($"{name} is read from beginning to end: {table.SequentialRows - before.SequentialRows} rows.");
             // What is forgotten makes room for what comes. The others are meant to grow.
             if (IsHot(name) && table.Table + table.Indexes > (1.5 * (before.Table + before.Indexes)) + 16)
                 _faults.Add($"{name} grows: {before.Table + before.Indexes:0} MiB, then {table.Table + table.Indexes:0}.");

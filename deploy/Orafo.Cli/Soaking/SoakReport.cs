@@ -63,8 +63,8 @@ internal sealed record SoakSample(
 
 /// <param name="Table">In MiB.</param>
 /// <param name="Indexes">In MiB.</param>
-/// <param name="SequentialScans">Since it was created.</param>
-internal sealed record TableSize(double Table, double Indexes, long SequentialScans);
+/// <param name="SequentialRows">Read by sequential scans since it was created.</param>
+internal sealed record TableSize(double Table, double Indexes, long SequentialRows);
 
 /// <param name="Rows">Messages.</param>
 /// <param name="OldestSeconds">Since the first of them was consumed.</param>

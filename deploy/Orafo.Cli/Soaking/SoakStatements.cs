@@ -15,10 +15,10 @@ internal static class SoakStatements
     /// <summary>orafo_ordering: the orders that are completed.</summary>
     public const string Completed = "select count(*) from order_saga where current_state = 'Completed'";
 
-    /// <summary>Each table of a service: its size and that of its indexes in bytes, and how often all of it was read.</summary>
+    /// <summary>Each table of a service: its size and that of its indexes in bytes, and how many rows were read by going through all of it.</summary>
     public const string Tables =
         """
-        select relname, pg_table_size(relid), pg_indexes_size(relid), seq_scan
+        select relname, pg_table_size(relid), pg_indexes_size(relid), coalesce(seq_tup_read, 0)
         from pg_stat_user_tables
         where relname <> '__EFMigrationsHistory'
         order by relname
