@@ -22,6 +22,16 @@ internal static class PrintStatements
         returning *
         """;
 
+    /// <summary>How long it is until the next job may be tried again. A lease that runs out is not looked for.</summary>
+    public const string NextDue =
+        """
+        select next_attempt_at - clock_timestamp() as "Value"
+        from print_jobs
+        where state in ('waiting', 'printing') and next_attempt_at > now()
+        order by next_attempt_at
+        limit 1
+        """;
+
     /// <summary>Keeps the job for {2} from now. No row: the lease was lost.</summary>
     public const string Renew = "update print_jobs set lease_expires_at = clock_timestamp() + {2} where invoice_number = {0} and lease_token = {1}";
 

@@ -17,6 +17,7 @@ public sealed class PrintWorker : BackgroundService
 {
     private const int LongestLine = 64;
     private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan QuietTime = TimeSpan.FromMinutes(1);
     private readonly IServiceScopeFactory _scopes;
     private readonly PrinterClient _printer;
@@ -52,6 +53,7 @@ public sealed class PrintWorker : BackgroundService
     /// <summary>Claims jobs for the hands that are free, and looks again when a job was committed here, or after a while.</summary>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var isQuiet = false;
         while (!stoppingToken.IsCancellationRequested)
         {
             var most = _options.Parallelism + MostAhead;
@@ -64,9 +66,12 @@ public sealed class PrintWorker : BackgroundService
             }
 
             List<PrintJob> jobs = [];
+            var rest = Moment;
             try
             {
                 jobs = await Claim(room, stoppingToken);
+                if (jobs.Count == 0 && isQuiet)
+                    rest = await UntilNextDue(stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -82,8 +87,18 @@ public sealed class PrintWorker : BackgroundService
             foreach (var job in jobs)
                 _ = Print(job, stoppingToken);
             if (jobs.Count < room)
-                await Wait(_wake, Jittered(_options.PollingInterval), stoppingToken);
+                isQuiet = !await Wait(_wake, rest, stoppingToken);
         }
+    }
+
+    /// <summary>Until the next job is due, but not for longer than a lease may need to be found that ran out.</summary>
+    private async Task<TimeSpan> UntilNextDue(CancellationToken cancellationToken)
+    {
+        await using var scope = _scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
+        var due = await db.Database.SqlQueryRaw<TimeSpan?>(PrintStatements.NextDue).ToListAsync(cancellationToken);
+        var longest = Jittered(_options.PollingInterval);
+        return due is [{ } rest] && rest < longest ? TimeSpan.FromTicks(Math.Max(0, rest.Ticks)) : longest;
     }
 
     /// <summary>What the hands print within a moment, beside what they are at: not more, for another worker may be idle.</summary>
@@ -220,6 +235,7 @@ public sealed class PrintWorker : BackgroundService
             await using var scope = _scopes.CreateAsyncScope();
             var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
             await db.Database.ExecuteSqlRawAsync(PrintStatements.TryLater, job.InvoiceNumber, job.LeaseToken!, PauseAfter(job.Attempts), error);
+            Raise(_wake);
             return;
         }
 
@@ -266,8 +282,13 @@ public sealed class PrintWorker : BackgroundService
         _logger.LogWarning(e, "{What}; trying again with pauses (said once a minute)", what);
     }
 
-    private static async Task Wait(SemaphoreSlim signal, TimeSpan limit, CancellationToken stoppingToken) =>
-        await ((Task)signal.WaitAsync(limit, stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    /// <returns>Whether it was raised.</returns>
+    private static async Task<bool> Wait(SemaphoreSlim signal, TimeSpan limit, CancellationToken stoppingToken)
+    {
+        var raised = signal.WaitAsync(limit, stoppingToken);
+        await ((Task)raised).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return raised is { IsCompletedSuccessfully: true, Result: true };
+    }
 
     private static void Raise(SemaphoreSlim signal)
     {

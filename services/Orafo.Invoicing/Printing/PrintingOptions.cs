@@ -16,8 +16,8 @@ public sealed class PrintingOptions
     [Range(1, 1000)]
     public int Attempts { get; set; } = 25;
 
-    /// <summary>How long a worker that found no job waits before it looks again.</summary>
-    public TimeSpan PollingInterval { get; set; } = TimeSpan.FromMilliseconds(500);
+    /// <summary>How long a worker that found no job waits at most before it looks again, unless one is committed beside it or is due before.</summary>
+    public TimeSpan PollingInterval { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The pause after the first failure; it doubles.</summary>
     public TimeSpan FirstPause { get; set; } = TimeSpan.FromSeconds(1);

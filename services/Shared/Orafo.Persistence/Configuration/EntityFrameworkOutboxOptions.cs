@@ -13,7 +13,7 @@ internal sealed class EntityFrameworkOutboxOptions<TDbContext> where TDbContext 
     public bool Delivers { get; set; } = true;
 
     public IsolationLevel IsolationLevel { get; set; } = IsolationLevel.ReadCommitted;
-    public TimeSpan QueryDelay { get; set; } = TimeSpan.FromSeconds(1);
+    public TimeSpan QueryDelay { get; set; } = TimeSpan.FromSeconds(5);
     public int QueryMessageLimit { get; set; } = 100;
     public TimeSpan QueryTimeout { get; set; } = TimeSpan.FromSeconds(30);
     public TimeSpan DuplicateDetectionWindow { get; set; } = TimeSpan.FromDays(7);

@@ -18,7 +18,7 @@ public interface IEntityFrameworkOutboxConfigurator : ITransactionalOutboxConfig
     /// <summary>How often a message may come again, and its process die of it, before it is put away with a <see cref="CrashLimitException"/>. Five times.</summary>
     int CrashLimit { set; }
 
-    /// <summary>How often the outbox is looked through when nobody says that something is in it: the safety net. One second.</summary>
+    /// <summary>How often the outbox is looked through when nobody says that something is in it: the safety net. Five seconds.</summary>
     TimeSpan QueryDelay { set; }
 
     /// <summary>How many transactions a relay claims at once. 100.</summary>

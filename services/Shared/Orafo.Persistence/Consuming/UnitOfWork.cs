@@ -184,7 +184,7 @@ internal sealed class UnitOfWork<TDbContext>(
         instruments.Committed(_handled.Count);
         if (end.Lease is not null)
             handoff.Take(end.Published, end.Lease);
-        signal.Raise(hasMessagesForRelay: end.Published.Count > 0 && end.Lease is null);
+        signal.Raise(handoff.IsForRelay(end.Published, end.Lease));
     }
 
     private List<NpgsqlBatchCommand> Close(TransactionEnd end)

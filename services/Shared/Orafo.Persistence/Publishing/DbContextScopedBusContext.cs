@@ -83,7 +83,8 @@ internal sealed class DbContextScopedBusContext<TBus, TDbContext> : ScopedBusCon
             foreach (var message in messages.Where(message => !message.IsScheduled))
                 message.Due = due;
         }
-        else
+
+        if (_handoff.IsForRelay(messages, _lease))
             SharedWork.Of(_db).HasMessagesForRelay = true;
 
         _stored.AddRange(messages);

@@ -51,6 +51,15 @@ internal sealed class OutboxHandoff<TDbContext>(
         return new SendLease(LongestLease, time.GetTimestamp());
     }
 
+    /// <summary>Whether the relay has to be told of messages: without a lease they are its own, and what is scheduled may be due before it looks by itself.</summary>
+    public bool IsForRelay(IReadOnlyCollection<OutboxMessage> messages, SendLease? lease)
+    {
+        if (lease is null)
+            return messages.Count > 0;
+        var next = time.GetUtcNow().UtcDateTime + options.QueryDelay;
+        return messages.Any(message => message.IsScheduled && message.Due < next);
+    }
+
     /// <summary>Sends what was stored with a lease and is committed.</summary>
     public void Take(IReadOnlyList<OutboxMessage> messages, SendLease lease)
     {
@@ -179,6 +188,7 @@ internal sealed class OutboxHandoff<TDbContext>(
                 new(OutboxStatements.GiveBack) { Parameters = { new() { Value = failed.Select(outcome => outcome.OutboxId).ToArray() } } },
                 SendOutcome.PutOff([.. failed.Where(outcome => outcome.Verdict == SendVerdict.Refused)]));
             signal.Raise();
+            signal.RaiseRefused();
         }
 
         while (TakeConfirmed() is { Count: > 0 } confirmed)

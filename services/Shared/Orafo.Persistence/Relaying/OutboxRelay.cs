@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using MassTransit.Configuration;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -27,7 +28,7 @@ internal sealed class OutboxRelay<TDbContext>(
     /// <summary>How long the queues of a bus that starts are waited for. One that cannot be declared keeps back nothing for ever.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
     private readonly OncePerMinute _failures = new(time);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -35,38 +36,40 @@ internal sealed class OutboxRelay<TDbContext>(
         await WaitForBus(stoppingToken);
         handoff.Open();
         await Task.WhenAll(
-            Relay(OutboxStatements.Claim, rest => signal.Wait(rest, stoppingToken), stoppingToken),
-            Relay(OutboxStatements.ClaimRefused, rest => Task.Delay(rest, time, stoppingToken), stoppingToken));
+            Relay(OutboxStatements.Claim, OutboxStatements.NextDue, Wait, stoppingToken),
+            Relay(OutboxStatements.ClaimRefused, OutboxStatements.NextRefusedDue, WaitForRefused, stoppingToken));
     }
 
-    /// <remarks>A bus that has not started sends all the same; where its queues were never declared, the broker would confirm and forget.</remarks>
+    /// <remarks>
+    /// A bus that has not started sends all the same; where its queues were never declared, the broker would confirm and forget. It starts in real
+    /// time, whatever the clock says.
+    /// </remarks>
     private async Task WaitForBus(CancellationToken stoppingToken)
     {
-        var since = time.GetTimestamp();
+        var since = Stopwatch.GetTimestamp();
         while (!stoppingToken.IsCancellationRequested && bus.CheckHealth().Status != BusHealthStatus.Healthy)
         {
-            if (time.GetElapsedTime(since) > Patience)
+            if (Stopwatch.GetElapsedTime(since) > Patience)
             {
                 if (await sender.Probe(stoppingToken))
                     return;
-                since = time.GetTimestamp();
+                since = Stopwatch.GetTimestamp();
             }
 
-            await Task.Delay(Look, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(Pause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private async Task Relay(string claim, Func<TimeSpan, Task> wait, CancellationToken stoppingToken)
+    private async Task Relay(string claim, string nextDue, Func<TimeSpan?, CancellationToken, Task> wait, CancellationToken stoppingToken)
     {
         var backoff = new Backoff(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(10), time);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                var rest = await RelayBatch(claim, stoppingToken);
+                var untilDue = await RelayBatch(claim, nextDue, stoppingToken);
                 backoff.Reset();
-                if (rest > TimeSpan.Zero)
-                    await wait(rest);
+                await wait(untilDue, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -81,8 +84,38 @@ internal sealed class OutboxRelay<TDbContext>(
         }
     }
 
-    /// <returns>Until it should look again; zero if there may be more than this batch took.</returns>
-    private async Task<TimeSpan> RelayBatch(string claim, CancellationToken cancellationToken)
+    /// <summary>Until something may be claimed. The safety net is here: who is told of nothing looks all the same, for both loops.</summary>
+    private async Task Wait(TimeSpan? untilDue, CancellationToken cancellationToken)
+    {
+        while (Shorter(untilDue, options.QueryDelay) is var rest && rest > TimeSpan.Zero && !await signal.Wait(rest, cancellationToken))
+            untilDue = await Look(cancellationToken);
+    }
+
+    private async Task WaitForRefused(TimeSpan? untilDue, CancellationToken cancellationToken)
+    {
+        if (untilDue is null || untilDue > TimeSpan.Zero)
+            await signal.WaitForRefused(untilDue ?? Timeout.InfiniteTimeSpan, cancellationToken);
+    }
+
+    private static TimeSpan Shorter(TimeSpan? one, TimeSpan other) => one < other ? one.Value : other;
+
+    /// <summary>One statement, no transaction: nearly always there is nothing.</summary>
+    /// <returns>Until something is due that was never refused; not positive if something is.</returns>
+    private async Task<TimeSpan?> Look(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
+        await db.OpenConnectionAsync(cancellationToken);
+        await using var look = new NpgsqlCommand(OutboxStatements.Look, (NpgsqlConnection)db.GetDbConnection());
+        await using var row = await look.ExecuteReaderAsync(cancellationToken);
+        await row.ReadAsync(cancellationToken);
+        if (row.GetFieldValue<TimeSpan?>(1) <= TimeSpan.Zero)
+            signal.RaiseRefused();
+        return row.GetFieldValue<TimeSpan?>(0);
+    }
+
+    /// <returns>Until something is due that was not when it claimed; zero if there may be more than it took, null if nothing is.</returns>
+    private async Task<TimeSpan?> RelayBatch(string claim, string nextDue, CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
@@ -92,30 +125,22 @@ internal sealed class OutboxRelay<TDbContext>(
 
         var claimed = await Claim(claim, connection, transaction, cancellationToken);
         if (claimed.Count == 0)
-            return await UntilNextDue(claim, connection, transaction, cancellationToken);
+        {
+            await using var look = new NpgsqlCommand(nextDue, connection, transaction);
+            return await look.ExecuteScalarAsync(cancellationToken) as TimeSpan?;
+        }
 
         using var span = RelaySpan.Start(claimed);
         var outcomes = await Task.WhenAll(claimed.GroupBy(message => message.OutboxId).Select(messages => Send([.. messages], cancellationToken)));
         await Judge(outcomes, cancellationToken);
 
         // The confirms are in: what comes now must not be given up because the process is asked to stop.
-        await Finish(connection, transaction, outcomes, CancellationToken.None);
+        var untilDue = await Finish(connection, transaction, outcomes, nextDue, CancellationToken.None);
 
         if (Array.Find(outcomes, outcome => outcome.Verdict == SendVerdict.Unclear) is { } unclear)
             throw new ConnectionException("The broker did not confirm.", unclear.Failure!);
         handoff.Open();
-        return outcomes.Length == options.QueryMessageLimit || Array.Exists(outcomes, IsUnfinished)
-            ? TimeSpan.Zero
-            : await UntilNextDue(claim, connection, null, cancellationToken);
-    }
-
-    /// <summary>What is scheduled leaves when it is due, not when somebody happens to look.</summary>
-    private async Task<TimeSpan> UntilNextDue(string claim, NpgsqlConnection connection, NpgsqlTransaction? transaction, CancellationToken cancellationToken)
-    {
-        if (claim == OutboxStatements.ClaimRefused)
-            return options.QueryDelay;
-        await using var look = new NpgsqlCommand(OutboxStatements.NextDue, connection, transaction);
-        return await look.ExecuteScalarAsync(cancellationToken) is TimeSpan rest && rest < options.QueryDelay ? rest : options.QueryDelay;
+        return outcomes.Length == options.QueryMessageLimit || Array.Exists(outcomes, IsUnfinished) ? TimeSpan.Zero : untilDue;
     }
 
     /// <summary>Sends what nothing speaks against; what failed before is left to be tried by itself.</summary>
@@ -168,7 +193,9 @@ internal sealed class OutboxRelay<TDbContext>(
     /// <summary>Whether the transaction may have messages left that come after confirmed ones.</summary>
     private bool IsUnfinished(SendOutcome outcome) => outcome.Verdict == SendVerdict.Confirmed ? outcome.Messages.Count == options.MessageDeliveryLimit : outcome.Confirmed > 0;
 
-    private async Task Finish(NpgsqlConnection connection, NpgsqlTransaction transaction, SendOutcome[] outcomes, CancellationToken cancellationToken)
+    /// <returns>Until something is due that was not when the batch was claimed; null if nothing is.</returns>
+    private async Task<TimeSpan?> Finish(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, SendOutcome[] outcomes, string nextDue, CancellationToken cancellationToken)
     {
         await using var finish = new NpgsqlBatch(connection, transaction);
         var confirmed = outcomes.SelectMany(outcome => outcome.Messages.Take(outcome.Confirmed)).ToArray();
@@ -182,7 +209,8 @@ internal sealed class OutboxRelay<TDbContext>(
         });
         if (outcomes.Where(IsUnfinished).Select(outcome => outcome.OutboxId).ToArray() is { Length: > 0 } unfinished)
             finish.BatchCommands.Add(new(OutboxStatements.Promote) { Parameters = { new() { Value = unfinished } } });
-        if (outcomes.Where(outcome => outcome.Verdict is SendVerdict.Refused or SendVerdict.Failed).ToArray() is { Length: > 0 } refused)
+        var refused = Array.FindAll(outcomes, outcome => outcome.Verdict is SendVerdict.Refused or SendVerdict.Failed);
+        if (refused.Length > 0)
         {
             instruments.Refused(refused.Length);
             finish.BatchCommands.Add(SendOutcome.PutOff(refused));
@@ -191,7 +219,17 @@ internal sealed class OutboxRelay<TDbContext>(
                     failed.OutboxId, failed.Messages[failed.Confirmed].MessageType);
         }
 
+        finish.BatchCommands.Add(new(nextDue));
         finish.BatchCommands.Add(new("commit"));
-        await finish.ExecuteNonQueryAsync(cancellationToken);
+        await using var rows = await finish.ExecuteReaderAsync(cancellationToken);
+        TimeSpan? untilDue = await rows.ReadAsync(cancellationToken) ? rows.GetFieldValue<TimeSpan>(0) : null;
+        // The commit, and its error, come last.
+        while (await rows.NextResultAsync(cancellationToken))
+        {
+        }
+
+        if (refused.Length > 0)
+            signal.RaiseRefused();
+        return untilDue;
     }
 }

@@ -9,6 +9,7 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 public sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : DbContext
 {
     private readonly Flag _relay = new();
+    private readonly Flag _refused = new();
     private readonly Flag _news = new();
     private readonly Lock _lock = new();
     private Action[] _listeners = [];
@@ -38,8 +39,14 @@ public sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : Db
     /// <summary>Another process has left something to whoever relays.</summary>
     internal void Wake() => _relay.Raise();
 
-    /// <summary>Returns when the relay has something to claim, or after <paramref name="timeout"/>.</summary>
-    internal Task Wait(TimeSpan timeout, CancellationToken cancellationToken) => _relay.Wait(timeout, cancellationToken);
+    /// <summary>This process has put off a message that the broker refused.</summary>
+    internal void RaiseRefused() => _refused.Raise();
+
+    /// <summary>Returns true when the relay has something to claim, false after <paramref name="timeout"/>.</summary>
+    internal Task<bool> Wait(TimeSpan timeout, CancellationToken cancellationToken) => _relay.Wait(timeout, cancellationToken);
+
+    /// <summary>Returns true when a message was put off, false after <paramref name="timeout"/>.</summary>
+    internal Task<bool> WaitForRefused(TimeSpan timeout, CancellationToken cancellationToken) => _refused.Wait(timeout, cancellationToken);
 
     /// <summary>Returns when this process has left something to whoever relays; false when cancelled.</summary>
     internal async Task<bool> HasNews(CancellationToken cancellationToken)
@@ -58,6 +65,7 @@ public sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : Db
     public void Dispose()
     {
         _relay.Dispose();
+        _refused.Dispose();
         _news.Dispose();
     }
 
@@ -73,11 +81,13 @@ public sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : Db
                 _semaphore.Release();
         }
 
-        public async Task Wait(TimeSpan timeout, CancellationToken cancellationToken)
+        public async Task<bool> Wait(TimeSpan timeout, CancellationToken cancellationToken)
         {
-            await _semaphore.WaitAsync(timeout, cancellationToken);
+            var isRaised = await _semaphore.WaitAsync(timeout, cancellationToken);
             // Lowered before the caller looks: what is raised from here on wakes it again.
-            Volatile.Write(ref _raised, 0);
+            if (isRaised)
+                Volatile.Write(ref _raised, 0);
+            return isRaised;
         }
 
         public void Dispose() => _semaphore.Dispose();

@@ -52,10 +52,24 @@ internal static class OutboxStatements
         """;
 
     /// <summary>The same for transactions whose first message was refused before.</summary>
-    public static readonly string ClaimRefused = Claim.Replace("attempts = 0", "attempts > 0", StringComparison.Ordinal);
+    public static readonly string ClaimRefused = OfRefused(Claim);
 
-    /// <summary>How long it is until the next transaction is due that was never refused.</summary>
+    /// <summary>How long it is until the next transaction is due that was never refused, of those that were not due when this one began.</summary>
     public const string NextDue = "select due - clock_timestamp() from outbox_message where is_first and attempts = 0 and due > now() order by due limit 1";
+
+    /// <summary>The same for transactions whose first message was refused before.</summary>
+    public static readonly string NextRefusedDue = OfRefused(NextDue);
+
+    /// <summary>
+    /// How long it is until the first transaction is due that was never refused, and until the first one is that was; not positive if it is due,
+    /// though another process may be at it.
+    /// </summary>
+    public const string Look =
+        """
+        select
+            (select due from outbox_message where is_first and attempts = 0 order by due limit 1) - clock_timestamp(),
+            (select due from outbox_message where is_first and attempts > 0 order by due limit 1) - clock_timestamp()
+        """;
 
     /// <summary>Takes the scheduled messages with the tokens $1 back. What a relay is sending at this moment is too late, and not waited for.</summary>
     public const string Cancel =
@@ -121,4 +135,6 @@ internal static class OutboxStatements
         from unnest($1::uuid[], $2::text[], $3::boolean[]) as e (outbox_id, error, failed)
         where m.outbox_id = e.outbox_id and m.is_first
         """;
+
+    private static string OfRefused(string statement) => statement.Replace("attempts = 0", "attempts > 0", StringComparison.Ordinal);
 }

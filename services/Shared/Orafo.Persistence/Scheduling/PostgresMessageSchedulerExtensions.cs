@@ -12,7 +12,7 @@ namespace MassTransit;
 /// <summary>A message scheduler whose scheduled messages are outbox rows with a due time: no plug-in of the broker, no second scheduler.</summary>
 /// <remarks>
 /// In a consumer or saga, and in a scope that saves, scheduling is part of the transaction. The relay sleeps until the next one is
-/// due, a second at most (QueryDelay). Its token is its outbox id, by which it is cancelled; what the relay is just sending is too late to cancel.
+/// due. Its token is its outbox id, by which it is cancelled; what the relay is just sending is too late to cancel.
 /// </remarks>
 public static class PostgresMessageSchedulerExtensions
 {
