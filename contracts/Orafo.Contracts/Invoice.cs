@@ -2,7 +2,7 @@ namespace Orafo.Contracts;
 
 /// <summary>Command. Issue the order's invoice and put it on paper.</summary>
 /// <remarks>
-/// From: the order saga. To: Invoicing. Answers: <see cref="InvoiceIssued"/> once it has its number, then
+/// From: the order saga. To: Invoicing. Answers: <see cref="InvoiceIssued"/> if it has its number and the paper has to wait, then
 /// <see cref="InvoiceGenerated"/> when it is on paper, or <see cref="InvoiceFailed"/>.
 /// </remarks>
 public sealed record GenerateInvoice
@@ -18,7 +18,7 @@ public sealed record GenerateInvoice
 }
 
 /// <summary>Event. The invoice has its number and waits for the printer.</summary>
-/// <remarks>From: Invoicing. To: the order saga.</remarks>
+/// <remarks>From: Invoicing. To: the order saga. Not sent while paper comes out within seconds; it may come twice.</remarks>
 public sealed record InvoiceIssued
 {
     public required Guid OrderId { get; init; }

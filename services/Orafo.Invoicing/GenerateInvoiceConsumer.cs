@@ -9,9 +9,10 @@ namespace Orafo.Invoicing;
 /// <summary>Writes the invoice down and asks for it on paper: one transaction, so never one without the other.</summary>
 /// <remarks>
 /// Asked again (a repeated or resumed step), it takes no second number, and puts a parked print back in line. Two commands for one
-/// order that share a transaction collide on the order's unique index, and are then run one after the other.
+/// order that share a transaction collide on the order's unique index, and are then run one after the other. That the invoice waits for
+/// the printer is said if it is likely to: otherwise that it is on paper follows at once.
 /// </remarks>
-public sealed class GenerateInvoiceConsumer(InvoicingDb db, TimeProvider time, ILogger<GenerateInvoiceConsumer> logger)
+public sealed class GenerateInvoiceConsumer(InvoicingDb db, PrintLine line, TimeProvider time, ILogger<GenerateInvoiceConsumer> logger)
     : IConsumer<GenerateInvoice>
 {
     public async Task Consume(ConsumeContext<GenerateInvoice> context)
@@ -34,6 +35,8 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, TimeProvider time, I
         {
             invoice = Issue(command, prefetched);
             logger.LogDebug("Order {OrderId} has invoice {InvoiceNumber}", invoice.OrderId, invoice.Number);
+            if (line.IsPrompt)
+                return;
         }
 
         await context.Publish(

@@ -41,6 +41,47 @@ public sealed class A_print_job
     }
 
     [Test]
+    public async Task Is_said_to_wait_only_if_it_does()
+    {
+        var printer = new Printer();
+        await using var service = await Start(printer, attempts: 1000);
+        async Task<string[]> Waiting() => [.. (await service.Hears<InvoiceIssued>(0)).Select(issued => issued.InvoiceNumber[^6..])];
+        // Of the first one nobody knows.
+        await service.Deliver(An_invoice.Command());
+        await service.Hears<InvoiceGenerated>();
+        await service.Hears<InvoiceIssued>();
+        for (var i = 2; i <= 10; i++)
+        {
+            await service.Deliver(An_invoice.Command());
+            await service.Hears<InvoiceGenerated>(i);
+        }
+
+        Assert.That(await Waiting(), Is.EqualTo(["000001"]));
+
+        printer.Answer = HttpStatusCode.ServiceUnavailable;
+        await service.Deliver(An_invoice.Command());
+        await service.Hears<InvoiceIssued>(2);
+        await service.Sees(db => db.PrintJobs.MaxAsync(job => job.Attempts), attempts => attempts >= 3);
+        Assert.That(await Waiting(), Is.EqualTo(["000001", "000011"]), "said once, not with every attempt");
+
+        printer.Answer = HttpStatusCode.OK;
+        await service.Hears<InvoiceGenerated>(11);
+    }
+
+    [Test]
+    public async Task Is_said_to_wait_while_pages_are_late()
+    {
+        var printer = new Printer();
+        await using var service = await Start(printer, promptly: TimeSpan.FromTicks(1));
+        for (var i = 1; i <= 3; i++)
+        {
+            await service.Deliver(An_invoice.Command());
+            await service.Hears<InvoiceGenerated>(i);
+            await service.Hears<InvoiceIssued>(i);
+        }
+    }
+
+    [Test]
     public async Task Is_parked_after_its_attempts_and_printed_after_an_operators_decision()
     {
         var printer = new Printer { Answer = HttpStatusCode.ServiceUnavailable };
@@ -99,7 +140,8 @@ public sealed class A_print_job
         Assert.That(printer.Asked.Values.Max(), Is.EqualTo(2), "the lost one is asked for again");
     }
 
-    private static Task<ConsumerHarness<InvoicingDb>> Start(Printer printer, int parallelism = 2, int attempts = 25, TimeSpan? lease = null) =>
+    private static Task<ConsumerHarness<InvoicingDb>> Start(
+        Printer printer, int parallelism = 2, int attempts = 25, TimeSpan? lease = null, TimeSpan? promptly = null) =>
         An_invoice.Start(services =>
         {
             services.AddSingleton<IConfiguration>(new ConfigurationBuilder()
@@ -110,6 +152,7 @@ public sealed class A_print_job
                 options.Parallelism = parallelism;
                 options.Attempts = attempts;
                 options.Lease = lease ?? options.Lease;
+                options.Promptly = promptly ?? TimeSpan.FromMinutes(1);
                 options.PollingInterval = options.FirstPause = options.LongestPause = TimeSpan.FromMilliseconds(50);
             });
             services.AddHttpClient<PrinterClient>().ConfigurePrimaryHttpMessageHandler(() => printer);

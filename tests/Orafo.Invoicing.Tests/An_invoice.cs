@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 using Orafo.Contracts;
+using Orafo.Invoicing.Printing;
 using Orafo.Testing;
 
 namespace Orafo.Invoicing.Tests;
@@ -111,6 +112,7 @@ public sealed class An_invoice
             collection =>
             {
                 collection.AddOptions<SellerOptions>();
+                collection.AddSingleton<PrintLine>();
                 services?.Invoke(collection);
             },
             typeof(InvoiceIssued), typeof(InvoiceGenerated), typeof(InvoiceFailed));

@@ -21,6 +21,7 @@ public sealed class PrintWorker : BackgroundService
     private static readonly TimeSpan QuietTime = TimeSpan.FromMinutes(1);
     private readonly IServiceScopeFactory _scopes;
     private readonly PrinterClient _printer;
+    private readonly PrintLine _line;
     private readonly IDisposable _subscription;
     private readonly TimeProvider _time;
     private readonly ILogger<PrintWorker> _logger;
@@ -33,10 +34,10 @@ public sealed class PrintWorker : BackgroundService
     private long? _lastWarning;
 
     public PrintWorker(
-        IServiceScopeFactory scopes, PrinterClient printer, IOptions<PrintingOptions> options, OutboxSignal<InvoicingDb> committed, TimeProvider time,
-        ILogger<PrintWorker> logger)
+        IServiceScopeFactory scopes, PrinterClient printer, PrintLine line, IOptions<PrintingOptions> options, OutboxSignal<InvoicingDb> committed,
+        TimeProvider time, ILogger<PrintWorker> logger)
     {
-        (_scopes, _printer, _time, _logger, _options) = (scopes, printer, time, logger, options.Value);
+        (_scopes, _printer, _line, _time, _logger, _options) = (scopes, printer, line, time, logger, options.Value);
         _free = new SemaphoreSlim(_options.Parallelism);
         _subscription = committed.Subscribe(() => Raise(_wake));
     }
@@ -214,6 +215,7 @@ public sealed class PrintWorker : BackgroundService
             db.Update(job).Property(x => x.LeaseToken).OriginalValue = lease;
             return publish.Publish(new InvoiceGenerated { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, GeneratedAt = now });
         });
+        _line.CameOut(job.CreatedAt);
     }
 
     private async Task TryGiveBack(PrintJob job, string error)
@@ -232,9 +234,12 @@ public sealed class PrintWorker : BackgroundService
     {
         if (job.Attempts < _options.Attempts)
         {
-            await using var scope = _scopes.CreateAsyncScope();
-            var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
-            await db.Database.ExecuteSqlRawAsync(PrintStatements.TryLater, job.InvoiceNumber, job.LeaseToken!, PauseAfter(job.Attempts), error);
+            object[] later = [job.InvoiceNumber, job.LeaseToken!, PauseAfter(job.Attempts), error];
+            // The first time, whoever waits for the paper may not know that it has to.
+            if (job.LastError is null)
+                await End(PrintStatements.TryLater, later, await Issued(job));
+            else
+                await Execute(PrintStatements.TryLater, later);
             Raise(_wake);
             return;
         }
@@ -244,7 +249,21 @@ public sealed class PrintWorker : BackgroundService
             new InvoiceFailed { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, Reason = error });
     }
 
-    /// <summary>Ends the job and says so, in one transaction, if the lease is still ours.</summary>
+    private async Task<InvoiceIssued> Issued(PrintJob job)
+    {
+        await using var scope = _scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
+        var issueDate = await db.Invoices.Where(invoice => invoice.Number == job.InvoiceNumber).Select(invoice => invoice.IssueDate).SingleAsync();
+        return new() { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, IssueDate = issueDate };
+    }
+
+    private async Task Execute(string statement, object[] parameters)
+    {
+        await using var scope = _scopes.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<InvoicingDb>().Database.ExecuteSqlRawAsync(statement, parameters);
+    }
+
+    /// <summary>Ends the job, or puts it off, and says so, in one transaction, if the lease is still ours.</summary>
     private async Task End<T>(string statement, object[] parameters, T says) where T : class
     {
         await using var scope = _scopes.CreateAsyncScope();
@@ -315,6 +334,7 @@ public static class PrintingExtensions
             http.BaseAddress = new Uri(provider.GetRequiredService<IConfiguration>()["Printer:Url"] ?? throw new InvalidOperationException("No Printer:Url."));
             http.Timeout = provider.GetRequiredService<IOptions<PrintingOptions>>().Value.Timeout;
         }).RemoveAllLoggers();
+        services.AddSingleton<PrintLine>();
         services.AddHostedService<PrintWorker>();
     }
 }

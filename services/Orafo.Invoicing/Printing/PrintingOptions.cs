@@ -19,6 +19,12 @@ public sealed class PrintingOptions
     /// <summary>How long a worker that found no job waits at most before it looks again, unless one is committed beside it or is due before.</summary>
     public TimeSpan PollingInterval { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// While pages come out within it, nobody is told that an invoice waits for the printer: an event less for each order. Not longer than an order may be
+    /// in the dark.
+    /// </summary>
+    public TimeSpan Promptly { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>The pause after the first failure; it doubles.</summary>
     public TimeSpan FirstPause { get; set; } = TimeSpan.FromSeconds(1);
 
