@@ -1,3 +1,4 @@
+using Npgsql;
 using Orafo.Cli.Auditing;
 using Orafo.Cli.Disturbing;
 using Orafo.Cli.Mesh;
@@ -46,19 +47,26 @@ internal static class ChaosCommand
         }
     }
 
-    /// <summary>Late duplicates are still under way when the last order is done: they must not have effects either.</summary>
+    /// <summary>Late duplicates are still under way when the last order is done: they must not have effects either. And what was killed last may not be back.</summary>
     private static async Task<AuditReport> AuditWhenQuiet(DataDirectory data, CancellationToken stop)
     {
         var started = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            var report = await AuditCommand.Audit(data, stop);
-            if (report.Remarks.Count == 0)
-                return report;
-            if (TimeProvider.System.GetElapsedTime(started) > PatienceWithMessages)
+            var isLast = TimeProvider.System.GetElapsedTime(started) > PatienceWithMessages;
+            try
             {
-                report.Faults.Add($"After {PatienceWithMessages.TotalMinutes} minutes there are still messages under way.");
-                return report;
+                var report = await AuditCommand.Audit(data, stop);
+                if (report.Remarks.Count == 0)
+                    return report;
+                if (isLast)
+                {
+                    report.Faults.Add($"After {PatienceWithMessages.TotalMinutes} minutes there are still messages under way.");
+                    return report;
+                }
+            }
+            catch (OrafoException e) when (!isLast && e.InnerException is (NpgsqlException or HttpRequestException))
+            {
             }
 
             await Task.Delay(TimeSpan.FromSeconds(1), stop);
