@@ -53,6 +53,7 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
                 $"{typeof(TDbContext).Name} has an outbox already. An outbox belongs to one bus: whatever is in its table is sent by it.");
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(_options);
+        services.AddSingleton<IHostedService, OutboxModel<TDbContext>>();
         services.AddSingleton<OutboxSignal<TDbContext>>();
         services.AddSingleton<IHostedService, OutboxNews<TDbContext>>();
         services.AddSingleton<OutageLog<TDbContext>>();
