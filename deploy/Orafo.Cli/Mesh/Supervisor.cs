@@ -8,7 +8,7 @@ internal sealed class Supervisor : IAsyncDisposable
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan HealthyFor = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan HealthyFor = TimeSpan.FromSeconds(10);
 
     private readonly DataDirectory _data;
     private readonly double _printSeconds;
