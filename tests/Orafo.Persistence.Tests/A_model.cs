@@ -21,14 +21,16 @@ public sealed class A_model
         }
     }
 
-    [Test]
-    public async Task In_a_schema_of_its_own_works_if_the_connection_string_names_it()
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task In_a_schema_of_its_own_works_if_the_connection_string_names_it(bool isDataSource)
     {
         var database = new NpgsqlConnectionStringBuilder(await TestServers.CreateDatabaseAsync("schema")) { SearchPath = "shop" }.ConnectionString;
         await using var broker = await TestServers.CreateVirtualHostAsync("schema");
         await using var db = new InASchema(new DbContextOptionsBuilder<InASchema>().UseNpgsql(database).Options);
         await db.Database.EnsureCreatedAsync();
-        using var host = Build<InASchema>(database, broker.Uri);
+        await using var dataSource = NpgsqlDataSource.Create(database);
+        using var host = Build<InASchema>(options => _ = isDataSource ? options.UseNpgsql(dataSource) : options.UseNpgsql(database), broker.Uri);
         await host.StartAsync();
         await using (var scope = host.Services.CreateAsyncScope())
         {
@@ -46,15 +48,15 @@ public sealed class A_model
 
     private static async Task<string> Refusal<TDbContext>(string options = "") where TDbContext : DbContext
     {
-        using var host = Build<TDbContext>("Host=nowhere.invalid;" + options, "rabbitmq://nowhere.invalid");
+        using var host = Build<TDbContext>(db => db.UseNpgsql("Host=nowhere.invalid;" + options), "rabbitmq://nowhere.invalid");
         return (await Assert.ThrowsAsync<ConfigurationException>(() => host.StartAsync()))!.Message;
     }
 
-    private static IHost Build<TDbContext>(string database, string broker) where TDbContext : DbContext
+    private static IHost Build<TDbContext>(Action<DbContextOptionsBuilder> database, string broker) where TDbContext : DbContext
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
-        builder.Services.AddDbContext<TDbContext>(options => options.UseNpgsql(database));
+        builder.Services.AddDbContext<TDbContext>(database);
         builder.Services.AddMassTransit(bus =>
         {
             bus.DisableUsageTelemetry();

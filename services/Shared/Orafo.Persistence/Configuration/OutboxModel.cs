@@ -15,7 +15,7 @@ internal sealed class OutboxModel<TDbContext>(IServiceScopeFactory scopes) : IHo
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<TDbContext>();
-        if (OutboxModel.Fault(db.Model, new NpgsqlConnectionStringBuilder(db.Database.GetConnectionString()).SearchPath) is { } fault)
+        if (OutboxModel.Fault(db.Model, new NpgsqlConnectionStringBuilder(db.Database.GetDbConnection().ConnectionString).SearchPath) is { } fault)
             throw new ConfigurationException($"The model of {typeof(TDbContext).Name} does not fit its outbox: {fault}");
     }
 
