@@ -36,7 +36,7 @@ public sealed class A_trace
             await LedgerService.Publish(sender, new Note("traced", 1));
         }
 
-        await service.Effects("answer to traced", 1);
+        Assert.That(await service.Effects("answer to traced", 1), Is.EqualTo([1]), "However often it is delivered, it takes effect once.");
         Assert.That(
             TracedConsumer.Seen.Distinct(), // A consumer may run twice for one attempt.
             Is.EqualTo(new[] { new Heard("note", trace, true, State, "north, = and; south"), new Heard("answer", trace, true, State, "north, = and; south") }));
