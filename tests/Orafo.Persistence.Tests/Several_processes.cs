@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using MassTransit;
+using MassTransit.EntityFrameworkCoreIntegration;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -28,6 +29,33 @@ public sealed class Several_processes
             await db.Database.ExecuteSqlRawAsync("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and query like '%listen%'");
         await LedgerService.Publish(silent, new Note("told again", 1));
         Assert.That(await service.Effects("told again", 1), Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Are_left_what_one_stores_that_has_stopped()
+    {
+        await using var service = await LedgerService.Start(instances: 0);
+        // What the stop wakes is to run before the stop goes on: that takes processors that have something else to do.
+        using var end = new CancellationTokenSource();
+        var others = Array.ConvertAll(new object[Environment.ProcessorCount], _ => new Thread(() => SpinWait.SpinUntil(() => end.IsCancellationRequested)));
+        Array.ForEach(others, other => other.Start());
+        try
+        {
+            for (var i = 1; i <= 20; i++)
+            {
+                var stopped = await service.StartInstance(_ => { });
+                await stopped.StopAsync();
+                await LedgerService.Publish(stopped, new Note("left", i));
+                await using var db = service.OpenDb();
+                Assert.That(
+                    await db.Set<OutboxMessage>().AnyAsync(message => message.Attempts == 0 && message.Due > DateTime.UtcNow), Is.False, $"The {i}th kept a lease: nobody else sends it.");
+            }
+        }
+        finally
+        {
+            await end.CancelAsync();
+            Array.ForEach(others, other => other.Join());
+        }
     }
 
     [Test]

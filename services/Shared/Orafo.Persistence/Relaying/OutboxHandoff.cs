@@ -101,6 +101,13 @@ internal sealed class OutboxHandoff<TDbContext>(
     public static NpgsqlBatchCommand Delete(List<Sent> confirmed) =>
         new(OutboxStatements.DeleteTransactions) { Parameters = { new NpgsqlParameter<Guid[]> { TypedValue = [.. confirmed.Select(sent => sent.OutboxId)] } } };
 
+    /// <summary>From here on messages are left to other relays: nobody would delete here what is confirmed.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stopping.CancelAsync();
+        await base.StopAsync(cancellationToken);
+    }
+
     public override void Dispose()
     {
         base.Dispose();
@@ -111,7 +118,6 @@ internal sealed class OutboxHandoff<TDbContext>(
     /// <summary>Deletes what no other transaction did, and gives back what could not be sent.</summary>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await using var stop = stoppingToken.Register(_stopping.Cancel);
         var backoff = new Backoff(Gathering, LongestLease / 2, time);
         while (!stoppingToken.IsCancellationRequested)
         {
