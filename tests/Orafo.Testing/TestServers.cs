@@ -81,6 +81,12 @@ public sealed class TestVirtualHost(string name, string uri, HttpClient manageme
         put.EnsureSuccessStatusCode();
     }
 
+    public async Task DeletePolicyAsync(string policy)
+    {
+        using var deleted = await management.DeleteAsync(new Uri($"policies/{name}/{policy}", UriKind.Relative));
+        deleted.EnsureSuccessStatusCode();
+    }
+
     /// <summary>Publishes whatever it is, past every client library.</summary>
     public async Task PublishAsync(string exchange, string payload, string contentType)
     {

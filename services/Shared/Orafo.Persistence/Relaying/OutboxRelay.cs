@@ -29,7 +29,14 @@ internal sealed class OutboxRelay<TDbContext>(
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How long what is due again is left to other processes first: the broker may say no to a channel, not to a message.</summary>
+    private static readonly TimeSpan Courtesy = TimeSpan.FromSeconds(1);
+
     private readonly OncePerMinute _failures = new(time);
+
+    /// <summary>Whether the last batch that had something was refused, in part or all.</summary>
+    private volatile bool _isRefused;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -94,12 +101,12 @@ internal sealed class OutboxRelay<TDbContext>(
     private async Task WaitForRefused(TimeSpan? untilDue, CancellationToken cancellationToken)
     {
         if (untilDue is null || untilDue > TimeSpan.Zero)
-            await signal.WaitForRefused(untilDue ?? Timeout.InfiniteTimeSpan, cancellationToken);
+            await signal.WaitForRefused(untilDue + (_isRefused ? Courtesy : TimeSpan.Zero) ?? Timeout.InfiniteTimeSpan, cancellationToken);
     }
 
     private static TimeSpan Shorter(TimeSpan? one, TimeSpan other) => one < other ? one.Value : other;
 
-    /// <summary>One statement, no transaction: nearly always there is nothing.</summary>
+    /// <summary>One statement, no transaction: nearly always there is nothing. What another process put off is due here too: it may go through here.</summary>
     /// <returns>Until something is due that was never refused; not positive if something is.</returns>
     private async Task<TimeSpan?> Look(CancellationToken cancellationToken)
     {
@@ -109,7 +116,7 @@ internal sealed class OutboxRelay<TDbContext>(
         await using var look = new NpgsqlCommand(OutboxStatements.Look, (NpgsqlConnection)db.GetDbConnection());
         await using var row = await look.ExecuteReaderAsync(cancellationToken);
         await row.ReadAsync(cancellationToken);
-        if (row.GetFieldValue<TimeSpan?>(1) <= TimeSpan.Zero)
+        if (row.GetFieldValue<TimeSpan?>(1) < options.QueryDelay)
             signal.RaiseRefused();
         return row.GetFieldValue<TimeSpan?>(0);
     }
@@ -210,6 +217,7 @@ internal sealed class OutboxRelay<TDbContext>(
         if (outcomes.Where(IsUnfinished).Select(outcome => outcome.OutboxId).ToArray() is { Length: > 0 } unfinished)
             finish.BatchCommands.Add(new(OutboxStatements.Promote) { Parameters = { new() { Value = unfinished } } });
         var refused = Array.FindAll(outcomes, outcome => outcome.Verdict is SendVerdict.Refused or SendVerdict.Failed);
+        _isRefused = refused.Length > 0;
         if (refused.Length > 0)
         {
             instruments.Refused(refused.Length);
