@@ -228,7 +228,7 @@ public sealed class A_mesh
         return JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("status").GetString();
     }
 
-    /// <summary>What a command says as soon as it is what is asked for; within two minutes, or what it said last. A part that was killed needs a while.</summary>
+    /// <summary>What a command says as soon as it is what is asked for; within a minute, or what it said last.</summary>
     private async Task<(int ExitCode, string Output)> RunUntil(Predicate<string> isIt, params string[] command)
     {
         var started = Stopwatch.GetTimestamp();
@@ -237,7 +237,7 @@ public sealed class A_mesh
         {
             said = await _mesh.RunAsync(command);
         }
-        while (!isIt(said.Output) && Stopwatch.GetElapsedTime(started) < TimeSpan.FromMinutes(2));
+        while (!isIt(said.Output) && Stopwatch.GetElapsedTime(started) < TimeSpan.FromMinutes(1));
         return said;
     }
 

@@ -68,7 +68,7 @@ public sealed class DangerousConsumer(LedgerDb db) : IConsumer<Dangerous>
         if (context.Message.Kills)
         {
             ChildProcess.Signal(Environment.ProcessId, ChildProcess.Kill);
-            await Task.Delay(Timeout.Infinite);
+            await Task.Delay(Timeout.Infinite); // Dead before anything else happens: it waits for nothing.
         }
 
         await db.Database.ExecuteSqlRawAsync("-- Independent\nselect pg_sleep(0.02)");
