@@ -78,8 +78,8 @@ public static class ServiceDefaultsExtensions
             MaxAutoPrepare = 100,
             NoResetOnClose = true,
             // A plan made while a table was empty reads all of it, and is kept until somebody analyzes the table, however large it
-            // grows meanwhile. Nothing a service asks for is better read that way.
-            Options = "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off",
+            // grows meanwhile. Nothing a service asks for is better read that way. So no values make another plan better, either: one is made, once.
+            Options = "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off -c plan_cache_mode=force_generic_plan",
         };
         builder.Services.AddSingleton(services => new NpgsqlDataSourceBuilder(connection.ConnectionString)
             .UseLoggerFactory(services.GetRequiredService<ILoggerFactory>())
