@@ -1,7 +1,7 @@
 namespace Orafo.Contracts;
 
 /// <summary>Command. Look the order's articles and customer up and work its sums out.</summary>
-/// <remarks>From: the order saga. To: OrderDetails. Answer: <see cref="OrderDetailsReady"/> or <see cref="OrderDetailsRejected"/>.</remarks>
+/// <remarks>From: Ordering. To: OrderDetails. Answer: <see cref="OrderDetailsReady"/> or <see cref="OrderDetailsRejected"/>.</remarks>
 public sealed record GetOrderDetails
 {
     public required Guid OrderId { get; init; }

@@ -1,19 +1,5 @@
 namespace Orafo.Contracts;
 
-/// <summary>Event. A customer's order was stored by the intake.</summary>
-/// <remarks>From: Ordering. To: the order saga. At least once; <see cref="OrderId"/> names the order everywhere.</remarks>
-public sealed record OrderSubmitted
-{
-    public required Guid OrderId { get; init; }
-    public required string CustomerNumber { get; init; }
-    public required DateTimeOffset SubmittedAt { get; init; }
-
-    /// <summary>Never empty: the intake answers 400 to an order without lines.</summary>
-    public required IReadOnlyList<OrderLine> Lines { get; init; }
-
-    public string? CouponCode { get; init; }
-}
-
 /// <summary>Event. The order went all the way: invoiced, printed and handed over.</summary>
 /// <remarks>From: the order saga. To: whoever listens.</remarks>
 [ReceiverOptional]

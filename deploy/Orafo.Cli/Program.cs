@@ -64,7 +64,7 @@ var killOption = new Option<string[]>("--kill")
 };
 killOption.AcceptOnlyFromAmong([.. ChaosCommand.Everybody]);
 var seedOption = new Option<int>("--seed") { Description = "Repeats the choice of victims and moments.", HelpName = "N", DefaultValueFactory = _ => Environment.TickCount };
-var soakOrdersOption = new Option<int>("--orders") { Description = "How many orders; each is eight messages.", HelpName = "N", DefaultValueFactory = _ => 125_000 };
+var soakOrdersOption = new Option<int>("--orders") { Description = "How many orders; each is seven messages.", HelpName = "N", DefaultValueFactory = _ => 143_000 };
 soakOrdersOption.Validators.Add(result =>
 {
     if (result.GetValueOrDefault<int>() is not (>= 10 and <= SoakCommand.MostOrders))

@@ -8,6 +8,8 @@ using Scalar.AspNetCore;
 
 var builder = WebApplication.CreateBuilder(args);
 
+var rehearsed = new Order { Id = Guid.CreateVersion7(), CustomerNumber = "", Lines = [new() { Sku = "", Quantity = 1 }], SubmittedAt = default };
+
 builder.AddServiceDefaults()
     .AddDatabase<OrderingDb>()
     .AddMessaging<OrderingDb>(bus =>
@@ -15,13 +17,13 @@ builder.AddServiceDefaults()
         bus.AddSagaStateMachine<OrderStateMachine, OrderSaga, OrderSagaDefinition>()
             .EntityFrameworkRepository(saga => saga.ExistingDbContext<OrderingDb>());
     })
-    .AddRehearsal<OrderSaga, OrderSubmitted>(new()
+    .AddRehearsal<OrderSaga, OrderDetailsReady>(new()
     {
-        OrderId = Guid.Empty,
-        CustomerNumber = "",
-        SubmittedAt = default,
-        Lines = [new() { Sku = "", Quantity = 1 }],
-    });
+        OrderId = rehearsed.Id,
+        Customer = new() { Name = "", Street = "", PostalCode = "", City = "", Country = "IT" },
+        Lines = [],
+        Totals = new() { Currency = "EUR", LinesNet = 0, Allowance = 0, Net = 0, Vat = 0, Gross = 0, VatBreakdown = [] },
+    }, db => db.Add(OrderSaga.Begin(rehearsed)));
 
 builder.Services.AddSingleton<OrderWatch>();
 builder.Services.AddHostedService(services => services.GetRequiredService<OrderWatch>());

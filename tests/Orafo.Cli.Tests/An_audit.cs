@@ -29,7 +29,7 @@ public sealed class An_audit
         Fault("is rejected and was handed over", ("ordering", "update order_saga set current_state = 'Rejected'")),
         Fault("has a saga, but the intake never accepted it", ("ordering", "delete from orders")),
         Fault("is in the ledgers of other services, but the intake never accepted it", ("ordering", "delete from orders; delete from order_saga")),
-        Fault("no saga has heard of it", ("ordering", "delete from order_saga")),
+        Fault("was accepted without a saga", ("ordering", "delete from order_saga")),
         Fault("a gap or a double", ("invoicing", "update invoices set sequence = 2")),
     ];
 
@@ -80,15 +80,16 @@ public sealed class An_audit
     }
 
     [Test]
-    public async Task Takes_an_order_whose_first_message_is_still_to_be_sent_for_one_under_way()
+    public async Task Takes_an_order_whose_message_is_still_to_be_sent_for_one_under_way()
     {
         await Execute("ordering", $$$"""
             insert into orders values ('22222222-2222-7222-8222-222222222222', 'C-1002');
-            insert into outbox_message values ('urn:message:Orafo.Contracts:OrderSubmitted', '{"message":{"orderId":"22222222-2222-7222-8222-222222222222"}}', null);
+            insert into order_saga values ('22222222-2222-7222-8222-222222222222', 'C-1002', 'GettingDetails', null, null, null);
+            insert into outbox_message values ('urn:message:Orafo.Contracts:GetOrderDetails', '{"message":{"orderId":"22222222-2222-7222-8222-222222222222"}}', null);
             """);
         var report = await Run();
-        Assert.That((report.IsClean, report.Orders["Submitted"]), Is.EqualTo((true, 1L)), string.Join('\n', report.Faults));
-        Assert.That(report.Remarks, Has.Some.Contains("1 × OrderSubmitted"));
+        Assert.That((report.IsClean, report.Orders["GettingDetails"]), Is.EqualTo((true, 1L)), string.Join('\n', report.Faults));
+        Assert.That(report.Remarks, Has.Some.Contains("1 × GetOrderDetails"));
     }
 
     private Task<AuditReport> Run() => new Audit(service => _databases[service.Name]).RunAsync(brokerManagement: null, CancellationToken.None);

@@ -45,7 +45,6 @@ internal static class Examples
 
     public static readonly IReadOnlyList<object> All =
     [
-        new OrderSubmitted { OrderId = OrderId, CustomerNumber = "C-1001", SubmittedAt = At, Lines = Lines, CouponCode = "SPRING" },
         new OrderCompleted { OrderId = OrderId, InvoiceNumber = "2026-000001", Total = new(23.42m, "EUR"), CompletedAt = At },
         new OrderRejected { OrderId = OrderId, Reasons = Reasons, RejectedAt = At },
         new ResumeOrder { OrderId = OrderId },
@@ -73,5 +72,5 @@ internal static class Examples
 
     /// <summary>Messages carry an order's id at their top; their parts do not.</summary>
     public static IEnumerable<Type> MessageTypes =>
-        typeof(OrderSubmitted).Assembly.GetExportedTypes().Where(type => type.GetProperty(nameof(OrderSubmitted.OrderId)) is not null);
+        typeof(GetOrderDetails).Assembly.GetExportedTypes().Where(type => type.GetProperty(nameof(GetOrderDetails.OrderId)) is not null);
 }

@@ -42,7 +42,7 @@ public sealed partial class The_catalogue
 
     private static (string Kind, string From, string To) Documented(Type message)
     {
-        var documentation = XDocument.Load(Path.ChangeExtension(typeof(OrderSubmitted).Assembly.Location, "xml"));
+        var documentation = XDocument.Load(Path.ChangeExtension(typeof(GetOrderDetails).Assembly.Location, "xml"));
         var text = documentation.Descendants("member").Single(member => (string?)member.Attribute("name") == "T:" + message.FullName).Value;
         var sentence = KindAndRoute().Match(text);
         Assert.That(sentence.Success, Is.True, $"{message.Name} does not say its kind, its sender and its receiver:\n{text}");

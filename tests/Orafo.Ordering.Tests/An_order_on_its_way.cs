@@ -9,7 +9,7 @@ public sealed class An_order_on_its_way
     {
         await using var order = await OrderJourney.Start("Completed");
         Assert.That(order.Said.Select(said => said.GetType()),
-            Is.EqualTo(new[] { typeof(GetOrderDetails), typeof(GenerateInvoice), typeof(HandOverOrder), typeof(OrderCompleted) }));
+            Is.EqualTo(new[] { typeof(GenerateInvoice), typeof(HandOverOrder), typeof(OrderCompleted) }));
 
         var handOver = order.Said.OfType<HandOverOrder>().Single();
         var completed = order.Said.OfType<OrderCompleted>().Single();
@@ -19,6 +19,20 @@ public sealed class An_order_on_its_way
             Assert.That(handOver.DeliverTo, Is.EqualTo(OrderJourney.Customer));
             Assert.That(handOver.Total, Is.EqualTo(new Money(12.20m, "EUR")));
             Assert.That(completed.Total, Is.EqualTo(handOver.Total));
+        }
+    }
+
+    [Test]
+    public async Task Begins_by_asking_for_its_details()
+    {
+        await using var order = await OrderJourney.Start("GettingDetails");
+        var asked = order.Saga.GetDetails();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(order.Saga.CurrentState, Is.EqualTo("GettingDetails"));
+            Assert.That((asked.OrderId, asked.CustomerNumber, asked.CouponCode, asked.SubmittedAt),
+                Is.EqualTo((order.OrderId, "C-1001", "SPRING", DateTimeOffset.UnixEpoch)));
+            Assert.That(asked.Lines, Is.EqualTo(order.Order.Lines));
         }
     }
 

@@ -4,6 +4,7 @@ using MassTransit.Saga;
 using MassTransit.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Orafo.Contracts;
+using Orafo.Ordering.Intake;
 using Orafo.Ordering.Saga;
 
 namespace Orafo.Ordering.Tests;
@@ -43,10 +44,12 @@ internal sealed class OrderJourney : IAsyncDisposable
 
     public Guid OrderId { get; } = Guid.CreateVersion7();
 
-    public OrderSubmitted Submitted => new()
+    /// <summary>What the intake stores, with the saga that it begins.</summary>
+    public Order Order => new()
     {
-        OrderId = OrderId,
+        Id = OrderId,
         CustomerNumber = "C-1001",
+        CouponCode = "SPRING",
         SubmittedAt = DateTimeOffset.UnixEpoch,
         Lines = [new() { Sku = "MUG-01", Quantity = 1 }],
     };
@@ -60,19 +63,20 @@ internal sealed class OrderJourney : IAsyncDisposable
     public HandOverFailed HandOverFailed => new() { OrderId = OrderId, Reason = "The carrier is on strike." };
     public ResumeOrder Resume => new() { OrderId = OrderId };
 
-    /// <summary>What brings an order into a state.</summary>
+    /// <summary>What brings an order that was stored into a state.</summary>
     public IReadOnlyList<object> WayTo(string state) => state switch
     {
-        "GettingDetails" => [Submitted],
-        "Invoicing" => [Submitted, DetailsReady],
-        "HandingOver" => [Submitted, DetailsReady, InvoiceIssued, InvoiceGenerated],
-        "Completed" => [Submitted, DetailsReady, InvoiceIssued, InvoiceGenerated, HandedOver],
-        "Rejected" => [Submitted, DetailsRejected],
-        "Suspended in Invoicing" => [Submitted, DetailsReady, InvoiceIssued, InvoiceFailed],
-        "Suspended in HandingOver" => [Submitted, DetailsReady, InvoiceIssued, InvoiceGenerated, HandOverFailed],
+        "GettingDetails" => [],
+        "Invoicing" => [DetailsReady],
+        "HandingOver" => [DetailsReady, InvoiceIssued, InvoiceGenerated],
+        "Completed" => [DetailsReady, InvoiceIssued, InvoiceGenerated, HandedOver],
+        "Rejected" => [DetailsRejected],
+        "Suspended in Invoicing" => [DetailsReady, InvoiceIssued, InvoiceFailed],
+        "Suspended in HandingOver" => [DetailsReady, InvoiceIssued, InvoiceGenerated, HandOverFailed],
         _ => throw new ArgumentOutOfRangeException(nameof(state), state, "Unknown state."),
     };
 
+    /// <param name="state">Null: it was never stored.</param>
     public static async Task<OrderJourney> Start(string? state = null)
     {
         var services = new ServiceCollection()
@@ -86,7 +90,10 @@ internal sealed class OrderJourney : IAsyncDisposable
         var harness = services.GetTestHarness();
         await harness.Start();
         var journey = new OrderJourney(services, harness);
-        foreach (var message in state is null ? [] : journey.WayTo(state))
+        if (state is null)
+            return journey;
+        services.GetRequiredService<IndexedSagaDictionary<OrderSaga>>().Add(new SagaInstance<OrderSaga>(OrderSaga.Begin(journey.Order)));
+        foreach (var message in journey.WayTo(state))
             await journey.Receives(message);
         return journey;
     }

@@ -1,3 +1,5 @@
+using System.Threading.Channels;
+using MassTransit;
 using Microsoft.EntityFrameworkCore;
 
 namespace Orafo.Persistence.Tests;
@@ -60,5 +62,44 @@ public sealed class A_consumed_message
         Assert.That(await service.Effects("cut", messages), Has.Count.EqualTo(messages));
         Assert.That(await service.Effects("answer to cut", messages), Has.Count.EqualTo(messages));
         Assert.That((await service.Broker.QueuesAsync()).Where(queue => queue.Key.EndsWith("_error", StringComparison.Ordinal)), Is.Empty);
+    }
+
+    /// <remarks>Many at the same time: those that share a transaction with one that fails are run again.</remarks>
+    [Test]
+    public async Task Wakes_whom_its_consumer_names_once_it_is_committed_and_nobody_if_it_is_not()
+    {
+        await using var service = await LedgerService.Start(consumers: bus => bus.AddConsumer<WakingConsumer>().Endpoint(endpoint => endpoint.Name = "waking"));
+        const int messages = 40;
+        await Task.WhenAll(Enumerable.Range(0, messages).Select(i => service.PublishPast(new Waking($"woken {i}", Fails: i % 8 == 0), Guid.CreateVersion7())));
+
+        List<string> woken = [];
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while (woken.Count < messages - messages / 8)
+        {
+            var of = await WakingConsumer.Woken.Reader.ReadAsync(deadline.Token);
+            woken.Add(of);
+            await using var db = service.OpenDb();
+            Assert.That(await db.Effects.CountAsync(effect => effect.Of == of, deadline.Token), Is.EqualTo(1), "It is committed.");
+        }
+
+        await service.Eventually(async _ => (await service.Broker.QueuesAsync()).GetValueOrDefault("waking_error"), failed => failed == messages / 8);
+        await service.Quiet();
+        Assert.That(WakingConsumer.Woken.Reader.Count, Is.Zero);
+        Assert.That(woken, Is.Unique);
+    }
+}
+
+public sealed record Waking(string Of, bool Fails);
+
+public sealed class WakingConsumer(LedgerDb db) : IConsumer<Waking>
+{
+    public static Channel<string> Woken { get; } = Channel.CreateUnbounded<string>();
+
+    public Task Consume(ConsumeContext<Waking> context)
+    {
+        var of = context.Message.Of;
+        db.Effects.Add(new Effect { Of = of, Value = 1 });
+        context.AfterCommit(() => Woken.Writer.TryWrite(of));
+        return context.Message.Fails ? throw new InvalidOperationException("It fails.") : Task.CompletedTask;
     }
 }

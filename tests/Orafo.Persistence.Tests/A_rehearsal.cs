@@ -12,8 +12,12 @@ public sealed class A_rehearsal
     {
         await using var service = await LedgerService.Start(instances: 0);
         var instance = await service.StartInstance();
-        await Rehearsal.Run<NoteAndAnswerConsumer, NoteAndAnswer>(instance.Services, new NoteAndAnswer("rehearsed", 3), CancellationToken.None);
-        await Rehearsal.Run<Tally, Count>(instance.Services, new Count(Guid.CreateVersion7()), CancellationToken.None);
+        await Rehearsal.Run<NoteAndAnswerConsumer, NoteAndAnswer>(instance.Services, new NoteAndAnswer("rehearsed", 3), null, CancellationToken.None);
+        await Rehearsal.Run<Tally, Count>(instance.Services, new Count(Guid.CreateVersion7()), null, CancellationToken.None);
+
+        var found = new Tally { CorrelationId = Guid.CreateVersion7(), CurrentState = nameof(TallyMachine.Counting), Count = 7 };
+        await Rehearsal.Run<Tally, Count>(instance.Services, new Count(found.CorrelationId), db => db.Add(found), CancellationToken.None);
+        Assert.That(found.Count, Is.EqualTo(8), "what was prepared is found");
 
         await service.Publish(new Note("real", 1));
         Assert.That(await service.Effects("real", 1), Is.EqualTo(new[] { 1 }));

@@ -10,7 +10,7 @@ namespace Orafo.Cli.Auditing;
 /// <summary>What an audit found.</summary>
 internal sealed record AuditReport
 {
-    /// <summary>How many orders are in each state; Submitted are those that the saga has not heard of yet.</summary>
+    /// <summary>How many orders are in each state.</summary>
     public SortedDictionary<string, long> Orders { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Sums of completed orders, by currency.</summary>
@@ -30,17 +30,15 @@ internal sealed record AuditReport
 internal sealed class Audit(Func<MeshService, string> database)
 {
     private const int MostFaults = 1000;
-    private static readonly TimeSpan PatienceWithMessages = TimeSpan.FromSeconds(15);
     private readonly AuditReport _report = new();
 
-    // Orders without a saga whose first message has left; ledger rows of orders that were not there when the orders were read.
-    private readonly HashSet<Guid> _uncarried = [];
+    // Ledger rows of orders that were not there when the orders were read.
     private readonly HashSet<Guid> _unknown = [];
 
     public async Task<AuditReport> RunAsync(HttpClient? brokerManagement, CancellationToken stop)
     {
         await CompareLedgers(stop);
-        await FindLostOrders(stop);
+        await FindStrangers(stop);
         await CheckSeries(stop);
         await CountUnsent(stop);
         if (brokerManagement is not null)
@@ -85,14 +83,14 @@ internal sealed class Audit(Func<MeshService, string> database)
 
         if (!order.Accepted)
             Fault(orderId, "has a saga, but the intake never accepted it");
-        var state = order.State ?? "Submitted";
-        _report.Orders[state] = _report.Orders.GetValueOrDefault(state) + 1;
-        if (order.State is null && !order.Unsent)
-            _uncarried.Add(orderId);
+        if (order.State is null)
+            Fault(orderId, "was accepted without a saga that carries it");
+        else
+            _report.Orders[order.State] = _report.Orders.GetValueOrDefault(order.State) + 1;
 
-        if (state == "Completed")
+        if (order.State == "Completed")
             CheckCompleted(orderId, order, details, invoices, handOvers);
-        else if (state == "Rejected")
+        else if (order.State == "Rejected")
             CheckRejected(orderId, details, invoices, handOvers);
         return false;
     }
@@ -136,24 +134,12 @@ internal sealed class Audit(Func<MeshService, string> database)
             Fault(orderId, "is rejected and was handed over");
     }
 
-    /// <summary>Between two ledgers there are messages: an order that is in none of them is lost only if it stays so.</summary>
-    private async Task FindLostOrders(CancellationToken stop)
+    /// <summary>What the other ledgers have may have been accepted after the orders were read.</summary>
+    private async Task FindStrangers(CancellationToken stop)
     {
         _unknown.ExceptWith(await Read<Guid>(MeshService.Ordering, LedgerStatements.Accepted, [.. _unknown], stop));
         foreach (var orderId in _unknown)
             Fault(orderId, "is in the ledgers of other services, but the intake never accepted it");
-
-        var started = TimeProvider.System.GetTimestamp();
-        while (_uncarried.Count > 0)
-        {
-            _uncarried.ExceptWith(await Read<Guid>(MeshService.Ordering, LedgerStatements.Carried, [.. _uncarried], stop));
-            if (_uncarried.Count == 0 || TimeProvider.System.GetElapsedTime(started) > PatienceWithMessages)
-                break;
-            await Task.Delay(250, stop);
-        }
-
-        foreach (var orderId in _uncarried)
-            Fault(orderId, "was accepted, its first message has left, and no saga has heard of it");
     }
 
     private async Task CheckSeries(CancellationToken stop)

@@ -4,11 +4,7 @@ namespace Orafo.Cli.Auditing;
 /// <remarks>All rows come in the order of the order's id, so that the ledgers can be laid side by side without holding any of them.</remarks>
 internal static class LedgerStatements
 {
-    /// <summary>orafo_ordering: every order that was accepted or that a saga carries, and whether its first message is still unsent.</summary>
-    /// <remarks>
-    /// One statement, so one snapshot: the saga's row, the outbox row and the order are seen at the same moment. Between the two
-    /// (sent, not yet consumed) the order is in neither; the broker knows it then.
-    /// </remarks>
+    /// <summary>orafo_ordering: every order that was accepted or that a saga carries: the same ones, for one transaction stores both.</summary>
     public const string Orders =
         """
         select coalesce(o.id, s.correlation_id) as order_id,
@@ -17,14 +13,9 @@ internal static class LedgerStatements
                s.current_state,
                s.invoice_number,
                s.currency,
-               s.gross,
-               m.order_id is not null as unsent
+               s.gross
         from orders o
         full join order_saga s on s.correlation_id = o.id
-        left join (
-            select distinct (body::jsonb #>> '{message,orderId}')::uuid as order_id
-            from outbox_message
-            where message_type like '%:OrderSubmitted%') m on m.order_id = o.id
         order by 1
         """;
 
@@ -65,18 +56,6 @@ internal static class LedgerStatements
 
     /// <summary>orafo_ordering: which of $1 were accepted by now.</summary>
     public const string Accepted = "select id from orders where id = any ($1)";
-
-    /// <summary>orafo_ordering: which of $1 have a saga by now, or a first message that is still to be sent.</summary>
-    public const string Carried =
-        """
-        select correlation_id
-        from order_saga
-        where correlation_id = any ($1)
-        union
-        select (body::jsonb #>> '{message,orderId}')::uuid
-        from outbox_message
-        where message_type like '%:OrderSubmitted%' and (body::jsonb #>> '{message,orderId}')::uuid = any ($1)
-        """;
 
     /// <summary>Any service: messages that the broker has not confirmed yet, by type, with the last error of each.</summary>
     public const string Unsent =

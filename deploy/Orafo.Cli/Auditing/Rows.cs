@@ -5,16 +5,15 @@ namespace Orafo.Cli.Auditing;
 /// <summary>An order as Ordering knows it.</summary>
 /// <param name="Accepted">Whether the intake has it; a saga without is an orphan.</param>
 /// <param name="CustomerNumber">Who ordered.</param>
-/// <param name="State">The saga's; null while it has not heard of the order.</param>
+/// <param name="State">The saga's; null, and faulty, if there is none.</param>
 /// <param name="InvoiceNumber">What the saga was told.</param>
 /// <param name="Currency">Of <paramref name="Gross"/>.</param>
 /// <param name="Gross">What the saga was told.</param>
-/// <param name="Unsent">Whether the message that starts the saga waits in the outbox.</param>
 internal sealed record OrderRow(
-    bool Accepted, string CustomerNumber, string? State, string? InvoiceNumber, string? Currency, decimal? Gross, bool Unsent)
+    bool Accepted, string CustomerNumber, string? State, string? InvoiceNumber, string? Currency, decimal? Gross)
 {
     public static OrderRow Read(NpgsqlDataReader row) => new(
-        row.GetBoolean(1), row.GetString(2), row.Text(3), row.Text(4), row.Text(5), row.Amount(6), row.GetBoolean(7));
+        row.GetBoolean(1), row.GetString(2), row.Text(3), row.Text(4), row.Text(5), row.Amount(6));
 }
 
 /// <summary>What OrderDetails worked out.</summary>

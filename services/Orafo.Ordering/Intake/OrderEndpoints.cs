@@ -64,17 +64,12 @@ public static class OrderEndpoints
         {
             await transaction.Run(async (orders, publish) =>
             {
+                var saga = OrderSaga.Begin(order);
                 orders.Orders.Add(order);
+                orders.Sagas.Add(saga);
                 if (idempotencyKey is not null)
                     orders.IdempotencyKeys.Add(new() { Key = idempotencyKey, RequestHash = body.Hash(), OrderId = order.Id, UsedAt = order.SubmittedAt });
-                await publish.Publish(new OrderSubmitted
-                {
-                    OrderId = order.Id,
-                    CustomerNumber = order.CustomerNumber,
-                    CouponCode = order.CouponCode,
-                    Lines = order.Lines,
-                    SubmittedAt = order.SubmittedAt,
-                }, CancellationToken.None);
+                await publish.Publish(saga.GetDetails(), CancellationToken.None);
             });
         }
         // Two requests with one key raced: the other one has the order.
@@ -131,8 +126,7 @@ public static class OrderEndpoints
         var found = await (
             from order in db.Orders.AsNoTracking()
             where order.Id == id
-            join saga in db.Sagas.AsNoTracking() on order.Id equals saga.CorrelationId into sagas
-            from saga in sagas.DefaultIfEmpty()
+            join saga in db.Sagas.AsNoTracking() on order.Id equals saga.CorrelationId
             select new { order, saga }).SingleOrDefaultAsync(cancellationToken);
         return found is null ? null : OrderStatus.Of(found.order, found.saga);
     }

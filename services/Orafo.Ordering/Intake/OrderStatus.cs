@@ -14,7 +14,7 @@ public sealed record OrderStatus
 {
     public required Guid Id { get; init; }
 
-    /// <summary>Submitted, GettingDetails, Invoicing, HandingOver, Completed, Rejected or Suspended.</summary>
+    /// <summary>GettingDetails, Invoicing, HandingOver, Completed, Rejected or Suspended.</summary>
     public required string Status { get; init; }
 
     public required DateTimeOffset SubmittedAt { get; init; }
@@ -38,19 +38,19 @@ public sealed record OrderStatus
     public required IReadOnlyList<OrderTransition> Timeline { get; init; }
 
     /// <param name="order">What the client placed.</param>
-    /// <param name="saga">Absent until the saga has heard of the order.</param>
-    public static OrderStatus Of(Order order, OrderSaga? saga) => new()
+    /// <param name="saga">How far it has come.</param>
+    public static OrderStatus Of(Order order, OrderSaga saga) => new()
     {
         Id = order.Id,
-        Status = saga?.CurrentState ?? OrderTransition.Submitted,
+        Status = saga.CurrentState,
         SubmittedAt = order.SubmittedAt,
         CustomerNumber = order.CustomerNumber,
         CouponCode = order.CouponCode,
         Lines = order.Lines,
-        InvoiceNumber = saga?.InvoiceNumber,
-        Total = saga?.Total,
-        Reasons = saga?.Reasons,
-        SuspendedBecause = saga?.SuspendedBecause,
-        Timeline = [new OrderTransition(OrderTransition.Submitted, order.SubmittedAt), .. saga?.Timeline ?? []],
+        InvoiceNumber = saga.InvoiceNumber,
+        Total = saga.Total,
+        Reasons = saga.Reasons,
+        SuspendedBecause = saga.SuspendedBecause,
+        Timeline = [new OrderTransition(OrderTransition.Submitted, order.SubmittedAt), .. saga.Timeline],
     };
 }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using MassTransit.EntityFrameworkCoreIntegration;
 using Microsoft.EntityFrameworkCore;
 using Orafo.Ordering.Saga;
 
@@ -7,7 +6,8 @@ namespace Orafo.Ordering.Intake;
 
 /// <summary>Lets requests wait until an order needs nothing more: completed, rejected, or suspended until somebody decides.</summary>
 /// <remarks>
-/// One query for all that wait, after a commit of this process; once a second for what another instance commits. Nobody waits, nobody asks.
+/// The saga says so after its commit, in the same process. What another instance commits is found by one query a second for all that wait; and one
+/// when somebody begins to wait, for it may be late. Nobody waits, nobody asks.
 /// </remarks>
 public sealed class OrderWatch : BackgroundService
 {
@@ -20,23 +20,25 @@ public sealed class OrderWatch : BackgroundService
     private readonly ConcurrentDictionary<TaskCompletionSource, Guid> _waiting = [];
     private readonly IServiceScopeFactory _scopes;
     private readonly ILogger<OrderWatch> _logger;
-    private readonly IDisposable _subscription;
     private readonly SemaphoreSlim _wake = new(0);
     private readonly CancellationToken _stopping;
     private int _isWoken;
 
-    public OrderWatch(IServiceScopeFactory scopes, OutboxSignal<OrderingDb> committed, IHostApplicationLifetime lifetime, ILogger<OrderWatch> logger)
-    {
+    public OrderWatch(IServiceScopeFactory scopes, IHostApplicationLifetime lifetime, ILogger<OrderWatch> logger) =>
         (_scopes, _stopping, _logger) = (scopes, lifetime.ApplicationStopping, logger);
-        _subscription = committed.Subscribe(() =>
-        {
-            if (!_waiting.IsEmpty)
-                Wake();
-        });
-    }
 
     /// <summary>Whether an order in this state needs nothing more.</summary>
     public static bool IsSettled(string state) => Settled.Contains(state, StringComparer.Ordinal);
+
+    /// <summary>The order needs nothing more, and that is committed.</summary>
+    public void Settle(Guid settled)
+    {
+        foreach (var (waiter, order) in _waiting)
+        {
+            if (order == settled)
+                waiter.TrySetResult();
+        }
+    }
 
     /// <summary>Returns when the order is settled, or after <paramref name="limit"/>; at once if the process stops.</summary>
     /// <returns>False, at once, if too many wait already.</returns>
@@ -62,7 +64,6 @@ public sealed class OrderWatch : BackgroundService
 
     public override void Dispose()
     {
-        _subscription.Dispose();
         base.Dispose();
         _wake.Dispose();
     }
@@ -73,7 +74,7 @@ public sealed class OrderWatch : BackgroundService
         {
             await ((Task)_wake.WaitAsync(_waiting.IsEmpty ? Timeout.InfiniteTimeSpan : Fallback, stoppingToken))
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            // Lowered before it looks: what commits from here on raises it again.
+            // Lowered before it looks: who begins to wait from here on raises it again.
             Volatile.Write(ref _isWoken, 0);
             try
             {

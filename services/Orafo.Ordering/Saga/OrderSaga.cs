@@ -1,5 +1,6 @@
 using MassTransit;
 using Orafo.Contracts;
+using Orafo.Ordering.Intake;
 
 namespace Orafo.Ordering.Saga;
 
@@ -38,6 +39,18 @@ public sealed class OrderSaga : SagaStateMachineInstance
     public IReadOnlyList<OrderTransition> Timeline { get; set; } = [];
 
     public Money? Total => Gross is { } gross && Currency is { } currency ? new Money(gross, currency) : null;
+
+    /// <summary>The saga of an order that the same transaction stores. So does it its first command, <see cref="GetDetails"/>: no order is without either.</summary>
+    public static OrderSaga Begin(Order order) => new()
+    {
+        CorrelationId = order.Id,
+        CurrentState = nameof(OrderStateMachine.GettingDetails),
+        CustomerNumber = order.CustomerNumber,
+        CouponCode = order.CouponCode,
+        SubmittedAt = order.SubmittedAt,
+        Lines = order.Lines,
+        Timeline = [new(nameof(OrderStateMachine.GettingDetails), order.SubmittedAt)],
+    };
 
     public GetOrderDetails GetDetails() => new()
     {
@@ -82,6 +95,6 @@ public sealed class OrderSaga : SagaStateMachineInstance
 /// <summary>An order entered a state.</summary>
 public sealed record OrderTransition(string State, DateTimeOffset At)
 {
-    /// <summary>Before the saga has heard of the order.</summary>
+    /// <summary>The order is stored; it is what the client hears first.</summary>
     public const string Submitted = "Submitted";
 }

@@ -1,5 +1,6 @@
 using MassTransit;
 using Orafo.Contracts;
+using Orafo.Ordering.Intake;
 using Orafo.ServiceDefaults;
 
 namespace Orafo.Ordering.Saga;
@@ -8,7 +9,7 @@ namespace Orafo.Ordering.Saga;
 /// <remarks>
 /// <code>
 /// In               On                       Do                Then
-/// (new)            OrderSubmitted           GetOrderDetails   GettingDetails
+/// (new)            POST /orders             GetOrderDetails   GettingDetails
 /// GettingDetails   OrderDetailsReady        GenerateInvoice   Invoicing
 /// GettingDetails   OrderDetailsRejected     OrderRejected     Rejected
 /// Invoicing        InvoiceIssued            -                 Invoicing
@@ -19,15 +20,17 @@ namespace Orafo.Ordering.Saga;
 /// Suspended        ResumeOrder              the step's command   that step
 /// Suspended        the step's own answer    the next command     the next step
 /// </code>
+/// It begins without a message: the transaction that stores the order writes the saga's row and its first command (<see cref="OrderSaga.Begin"/>).
 /// An answer that comes back after its state is over is a redelivery and is ignored; one that comes too early is a bug and faults.
 /// </remarks>
 public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
 {
-    public OrderStateMachine(TimeProvider time)
+    /// <param name="time">The timeline's.</param>
+    /// <param name="watch">Is told that an order needs nothing more; null if nobody waits for that.</param>
+    public OrderStateMachine(TimeProvider time, OrderWatch? watch = null)
     {
         InstanceState(order => order.CurrentState);
 
-        Event(() => OrderSubmitted, message => message.CorrelateById(x => x.Message.OrderId));
         Event(() => DetailsReady, message => AnswerTo(message, x => x.OrderId));
         Event(() => DetailsRejected, message => AnswerTo(message, x => x.OrderId));
         Event(() => InvoiceIssued, message => AnswerTo(message, x => x.OrderId));
@@ -36,10 +39,6 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
         Event(() => HandedOver, message => AnswerTo(message, x => x.OrderId));
         Event(() => HandOverFailed, message => AnswerTo(message, x => x.OrderId));
         Event(() => ResumeRequested, message => AnswerTo(message, x => x.OrderId));
-
-        Initially(
-            When(OrderSubmitted).Then(Remember)
-                .Publish(order => order.Saga.GetDetails()).TransitionTo(GettingDetails));
 
         During(GettingDetails,
             When(DetailsReady).Then(RememberDetails)
@@ -72,7 +71,6 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
                 .Publish(order => Completion(order, time)).TransitionTo(Completed));
 
         // Messages arrive at least once, so an answer may return after its state is over.
-        During([GettingDetails, Invoicing, HandingOver, Suspended, Completed, Rejected], Ignore(OrderSubmitted));
         During([Invoicing, HandingOver, Suspended, Completed, Rejected], Ignore(DetailsReady), Ignore(DetailsRejected));
         During([HandingOver, Completed], Ignore(InvoiceIssued), Ignore(InvoiceGenerated), Ignore(InvoiceFailed));
         During(Suspended, Ignore(InvoiceFailed), Ignore(HandOverFailed));
@@ -83,6 +81,8 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
 
         WhenEnter(Completed, enter => enter.Then(order => order.Saga.ForgetWhatIsNotNeededAnyLonger()));
         WhenEnter(Rejected, enter => enter.Then(order => order.Saga.ForgetWhatIsNotNeededAnyLonger()));
+        foreach (var state in new[] { Completed, Rejected, Suspended })
+            WhenEnter(state, enter => enter.Then(order => Tell(watch, order)));
         foreach (var state in new[] { GettingDetails, Invoicing, HandingOver, Suspended, Completed, Rejected })
             WhenEnter(state, enter => enter.Then(order => order.Saga.Timeline = [.. order.Saga.Timeline, new(state.Name, time.GetStorableNow())]));
     }
@@ -94,7 +94,6 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
     public State Completed { get; private set; } = null!;
     public State Rejected { get; private set; } = null!;
 
-    public Event<OrderSubmitted> OrderSubmitted { get; private set; } = null!;
     public Event<OrderDetailsReady> DetailsReady { get; private set; } = null!;
     public Event<OrderDetailsRejected> DetailsRejected { get; private set; } = null!;
     public Event<InvoiceIssued> InvoiceIssued { get; private set; } = null!;
@@ -104,16 +103,15 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
     public Event<HandOverFailed> HandOverFailed { get; private set; } = null!;
     public Event<ResumeOrder> ResumeRequested { get; private set; } = null!;
 
-    /// <summary>Only an order that was submitted can be answered: the saga's row commits with its first command.</summary>
+    /// <summary>Only an order that was stored can be answered: the saga's row commits with its first command.</summary>
     private static void AnswerTo<T>(IEventCorrelationConfigurator<OrderSaga, T> message, Func<T, Guid> orderId) where T : class =>
         message.CorrelateById(x => orderId(x.Message)).OnMissingInstance(missing => missing.Fault());
 
-    private static void Remember(BehaviorContext<OrderSaga, OrderSubmitted> order)
+    private static void Tell(OrderWatch? watch, BehaviorContext<OrderSaga> order)
     {
-        order.Saga.CustomerNumber = order.Message.CustomerNumber;
-        order.Saga.SubmittedAt = order.Message.SubmittedAt;
-        order.Saga.Lines = order.Message.Lines;
-        order.Saga.CouponCode = order.Message.CouponCode;
+        var id = order.Saga.CorrelationId;
+        if (watch is not null)
+            order.AfterCommit(() => watch.Settle(id));
     }
 
     private static void RememberDetails(BehaviorContext<OrderSaga, OrderDetailsReady> order)

@@ -78,14 +78,14 @@ public static class MessagingExtensions
     /// <summary>An order's id is the correlation id of every message about it.</summary>
     private static void CorrelateByOrder()
     {
-        foreach (var message in typeof(OrderSubmitted).Assembly.GetExportedTypes())
+        foreach (var message in typeof(GetOrderDetails).Assembly.GetExportedTypes())
         {
-            if (message.GetProperty(nameof(OrderSubmitted.OrderId)) is { PropertyType: var type } property && type == typeof(Guid))
+            if (message.GetProperty(nameof(GetOrderDetails.OrderId)) is { PropertyType: var type } property && type == typeof(Guid))
                 Correlate.MakeGenericMethod(message).Invoke(null, [property]);
         }
     }
 
-    private static readonly MethodInfo Correlate = ((Action<PropertyInfo>)Correlated<OrderSubmitted>).Method.GetGenericMethodDefinition();
+    private static readonly MethodInfo Correlate = ((Action<PropertyInfo>)Correlated<GetOrderDetails>).Method.GetGenericMethodDefinition();
 
     private static void Correlated<T>(PropertyInfo orderId) where T : class =>
         MessageCorrelation.UseCorrelationId(orderId.GetGetMethod()!.CreateDelegate<Func<T, Guid>>());
@@ -93,7 +93,7 @@ public static class MessagingExtensions
     /// <summary>Names a message's exchange after its type, as the management UI shows it: <c>GenerateInvoice</c>.</summary>
     private sealed class MessageTypeNames(IEntityNameFormatter others) : IEntityNameFormatter
     {
-        public string FormatEntityName<T>() => typeof(T).Assembly == typeof(OrderSubmitted).Assembly ? typeof(T).Name : others.FormatEntityName<T>();
+        public string FormatEntityName<T>() => typeof(T).Assembly == typeof(GetOrderDetails).Assembly ? typeof(T).Name : others.FormatEntityName<T>();
     }
 
     /// <summary>A message that somebody must receive is returned by the broker when no queue takes it, and stays in the outbox.</summary>
@@ -101,7 +101,7 @@ public static class MessagingExtensions
     {
         public void MessageSpecificationCreated<T>(IMessagePublishPipeSpecification<T> specification) where T : class
         {
-            if (typeof(T).Assembly == typeof(OrderSubmitted).Assembly && !typeof(T).IsDefined(typeof(ReceiverOptionalAttribute), inherit: false))
+            if (typeof(T).Assembly == typeof(GetOrderDetails).Assembly && !typeof(T).IsDefined(typeof(ReceiverOptionalAttribute), inherit: false))
                 specification.UseExecute(context => context.Mandatory = true);
         }
     }

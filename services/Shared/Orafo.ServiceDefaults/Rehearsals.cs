@@ -15,10 +15,13 @@ public static class RehearsalExtensions
     /// <summary>Rehearses a message (<see cref="Rehearsal"/>) when the service starts. Nothing of it is kept.</summary>
     /// <typeparam name="TReceiver">A consumer or a saga of the service.</typeparam>
     /// <typeparam name="T">What it takes.</typeparam>
-    public static WebApplicationBuilder AddRehearsal<TReceiver, T>(this WebApplicationBuilder builder, T message)
+    /// <param name="builder">The service.</param>
+    /// <param name="message">Is consumed.</param>
+    /// <param name="prepare">Adds to the DbContext what the receiver is to find; null if it needs nothing.</param>
+    public static WebApplicationBuilder AddRehearsal<TReceiver, T>(this WebApplicationBuilder builder, T message, Action<DbContext>? prepare = null)
         where TReceiver : class
         where T : class =>
-        builder.AddRehearsal((services, stop) => Rehearsal.Run<TReceiver, T>(services, message, stop));
+        builder.AddRehearsal((services, stop) => Rehearsal.Run<TReceiver, T>(services, message, prepare, stop));
 
     /// <summary>Does something when the service starts that leaves nothing behind.</summary>
     public static WebApplicationBuilder AddRehearsal(this WebApplicationBuilder builder, Func<IServiceProvider, CancellationToken, Task> rehearse)

@@ -12,7 +12,7 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 internal sealed class DbContextOutboxConsumeContext<TDbContext, T>(
     ConsumeContext<T> context, OutboxConsumeOptions options, IServiceProvider provider,
     UnitOfWork<TDbContext> unit, TimeProvider time, bool isDuplicate)
-    : OutboxConsumeContextProxy<T>(context, options, provider), IOutboxWithSchedule
+    : OutboxConsumeContextProxy<T>(context, options, provider), IOutboxWithSchedule, ICommittedLater
     where TDbContext : DbContext
     where T : class
 {
@@ -31,6 +31,8 @@ internal sealed class DbContextOutboxConsumeContext<TDbContext, T>(
     }
 
     public override Task SetConsumed() => unit.Complete(_outbox, CancellationToken);
+
+    public void AfterCommit(Action wake) => _outbox.AfterCommit(wake);
 
     public Task Cancel(Guid token, CancellationToken cancellationToken)
     {

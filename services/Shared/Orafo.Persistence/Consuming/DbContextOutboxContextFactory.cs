@@ -23,7 +23,7 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
             ? [context.GetOriginalMessageId() ?? throw new MessageException(typeof(T), "A message without an id cannot be told from its duplicates.")]
             : batch.Ids(context);
 
-        var isRehearsal = context.TryGetPayload<Rehearsal>(out _);
+        var isRehearsal = context.TryGetPayload<Rehearsal>(out var rehearsal);
         // What failed takes nobody with it. A batch is a group already.
         var isAlone = batch is not null || isRehearsal || context.GetRetryAttempt() > 0;
         var backoff = new Backoff(ShortestPause, LongestPause, time);
@@ -36,7 +36,7 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
                 Message = context.Message,
                 Prefetcher = provider.GetService<Prefetcher<TDbContext, T>>(),
                 CorrelationId = context.CorrelationId,
-                IsRehearsal = isRehearsal,
+                Rehearsal = rehearsal,
             };
             // Otherwise somebody in the scope has a DbContext of the scope's own, or the DbContext cannot be shared.
             var isShared = !scope.IsTaken && ScopedDbContext<TDbContext>.IsPooled(provider);

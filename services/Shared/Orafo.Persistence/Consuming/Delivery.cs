@@ -33,8 +33,8 @@ internal sealed class Delivery<TDbContext>(
     /// <summary>Whether there is a row that counts the attempts at it.</summary>
     public bool IsCounted { get; set; }
 
-    /// <summary>Whether its receive context asks for a rehearsal: rolled back in the end.</summary>
-    public bool IsRehearsal { get; init; }
+    /// <summary>What its receive context asks for: rolled back in the end; null if it is meant.</summary>
+    public Rehearsal? Rehearsal { get; init; }
 
     /// <summary>Ends when the transaction is committed, or with what kept it from that.</summary>
     public Task Done => _done.Task;

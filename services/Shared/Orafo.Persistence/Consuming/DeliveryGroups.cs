@@ -37,7 +37,7 @@ internal sealed class DeliveryGroups<TDbContext>(
         try
         {
             // A rehearsal goes the way that the deliveries after it will go.
-            await Run(lease.Db, lease, new([delivery]), isCareful: !delivery.IsRehearsal, delivery.CancellationToken);
+            await Run(lease.Db, lease, new([delivery]), isCareful: delivery.Rehearsal is null, delivery.CancellationToken);
         }
         finally
         {

@@ -11,6 +11,7 @@ internal sealed class OutboxWriter(TimeProvider time)
     private readonly Lock _lock = new();
     private List<OutboxMessage> _messages = [];
     private List<Guid> _cancelled = [];
+    private List<Action> _afterCommit = [];
     private Guid _outboxId;
 
     public void Add<T>(SendContext<T> context) where T : class
@@ -46,6 +47,23 @@ internal sealed class OutboxWriter(TimeProvider time)
         }
 
         return messages;
+    }
+
+    /// <summary>Somebody is to be woken when it is committed.</summary>
+    public void AfterCommit(Action wake)
+    {
+        lock (_lock)
+            _afterCommit.Add(wake);
+    }
+
+    /// <summary>It is.</summary>
+    public void Committed()
+    {
+        List<Action> wakes;
+        lock (_lock)
+            (wakes, _afterCommit) = (_afterCommit, []);
+        foreach (var wake in wakes)
+            wake();
     }
 
     /// <summary>Takes a scheduled message back, whether it is still here or stored by a transaction before this one.</summary>

@@ -113,6 +113,12 @@ internal sealed class UnitOfWork<TDbContext>(
 
     private async Task HandleAll(CancellationToken cancellationToken)
     {
+        if (group.Deliveries is [{ Rehearsal.Prepare: { } prepare }])
+        {
+            prepare(db);
+            await db.SaveChangesAsync(cancellationToken);
+        }
+
         await LoadSagas(cancellationToken);
         await Prefetch(cancellationToken);
         while (group.TryTake(out var delivery))
@@ -185,6 +191,8 @@ internal sealed class UnitOfWork<TDbContext>(
         if (end.Lease is not null)
             handoff.Take(end.Published, end.Lease);
         signal.Raise(handoff.IsForRelay(end.Published, end.Lease));
+        foreach (var outbox in _outboxes)
+            outbox.Committed();
     }
 
     private List<NpgsqlBatchCommand> Close(TransactionEnd end)
@@ -194,7 +202,7 @@ internal sealed class UnitOfWork<TDbContext>(
             closing.Add(EnterInbox());
         foreach (var delivery in _handled.Where(delivery => delivery.IsCounted))
             closing.Add(Suspects<TDbContext>.Forget(delivery));
-        if (_handled.Exists(delivery => delivery.IsRehearsal))
+        if (_handled.Exists(delivery => delivery.Rehearsal is not null))
         {
             end.IsRolledBack = true;
             closing.Add(new("rollback"));
