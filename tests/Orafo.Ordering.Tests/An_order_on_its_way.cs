@@ -50,6 +50,20 @@ public sealed class An_order_on_its_way
         Assert.That(order.Saga.Customer, Is.EqualTo(OrderJourney.Customer));
     }
 
+    [TestCase("Completed"), TestCase("Rejected"), TestCase("Suspended in Invoicing"), TestCase("Suspended in HandingOver")]
+    public async Task Tells_who_waits_for_it_that_it_needs_nothing_more(string end)
+    {
+        await using var order = await OrderJourney.Start("GettingDetails");
+        var waits = order.Watch.Wait(order.OrderId, TimeSpan.FromHours(1), CancellationToken.None);
+        foreach (var message in order.WayTo(end))
+        {
+            Assert.That(waits.IsCompleted, Is.False, order.Saga.CurrentState);
+            await order.Receives(message);
+        }
+
+        Assert.That(await waits.WaitAsync(TimeSpan.FromMinutes(1)), Is.True);
+    }
+
     [Test]
     public async Task Says_why_it_was_rejected()
     {

@@ -3,6 +3,9 @@ using MassTransit;
 using MassTransit.Saga;
 using MassTransit.Testing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Logging.Abstractions;
 using Orafo.Contracts;
 using Orafo.Ordering.Intake;
 using Orafo.Ordering.Saga;
@@ -81,6 +84,8 @@ internal sealed class OrderJourney : IAsyncDisposable
     {
         var services = new ServiceCollection()
             .AddSingleton(TimeProvider.System)
+            .AddSingleton<IHostApplicationLifetime>(new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance))
+            .AddSingleton<OrderWatch>()
             .AddMassTransitTestHarness(bus =>
             {
                 bus.DisableUsageTelemetry();
@@ -108,6 +113,9 @@ internal sealed class OrderJourney : IAsyncDisposable
     }
 
     public OrderSaga Saga => _services.GetRequiredService<IndexedSagaDictionary<OrderSaga>>()[OrderId].Instance;
+
+    /// <summary>Not running: it finds nothing out by itself.</summary>
+    public OrderWatch Watch => _services.GetRequiredService<OrderWatch>();
 
     /// <summary>What the saga itself published, in order.</summary>
     public IReadOnlyList<object> Said => _observer.Said;

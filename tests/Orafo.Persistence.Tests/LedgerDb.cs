@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Orafo.ServiceDefaults;
@@ -115,9 +116,16 @@ public sealed class TallyMachine : MassTransitStateMachine<Tally>
     public State Counting { get; private set; } = null!;
     public Event<Count> CountAsked { get; private set; } = null!;
 
+    /// <summary>The count of every tally that the machine had to do with, and of those that were committed.</summary>
+    public static ConcurrentDictionary<Guid, int> Counts { get; } = [];
+
+    public static ConcurrentDictionary<Guid, int> Committed { get; } = [];
+
     private static void Increment(BehaviorContext<Tally> context)
     {
-        context.Saga.Count++;
+        var count = ++context.Saga.Count;
+        Counts[context.Saga.CorrelationId] = count;
+        context.AfterCommit(() => Committed[context.Saga.CorrelationId] = count);
         context.Saga.Notes = [.. context.Saga.Notes, $"{context.Saga.Count}"];
     }
 

@@ -47,8 +47,9 @@ public sealed class Several_processes
                 await stopped.StopAsync();
                 await LedgerService.Publish(stopped, new Note("left", i));
                 await using var db = service.OpenDb();
-                Assert.That(
-                    await db.Set<OutboxMessage>().AnyAsync(message => message.Attempts == 0 && message.Due > DateTime.UtcNow), Is.False, $"The {i}th kept a lease: nobody else sends it.");
+                var kept = await db.Set<OutboxMessage>()
+                    .AnyAsync(message => message.MessageType.Contains(nameof(Note)) && message.Attempts == 0 && message.Due > DateTime.UtcNow);
+                Assert.That(kept, Is.False, $"The {i}th kept a lease: nobody else sends it.");
             }
         }
         finally

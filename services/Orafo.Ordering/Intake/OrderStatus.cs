@@ -3,7 +3,7 @@ using Orafo.Ordering.Saga;
 
 namespace Orafo.Ordering.Intake;
 
-/// <summary>The answer to an accepted order.</summary>
+/// <summary>The answer to an accepted order. Its status is Submitted (it is stored), or, of a request that waited or resumed an order, where the order is.</summary>
 public sealed record OrderAccepted(Guid Id, string Status, OrderLinks Links);
 
 /// <summary>Where to look next.</summary>

@@ -40,7 +40,7 @@ public sealed class OrderSaga : SagaStateMachineInstance
 
     public Money? Total => Gross is { } gross && Currency is { } currency ? new Money(gross, currency) : null;
 
-    /// <summary>The saga of an order that the same transaction stores. So does it its first command, <see cref="GetDetails"/>: no order is without either.</summary>
+    /// <summary>The saga of an order. One transaction stores the order, this, and the first command, <see cref="GetDetails"/>.</summary>
     public static OrderSaga Begin(Order order) => new()
     {
         CorrelationId = order.Id,

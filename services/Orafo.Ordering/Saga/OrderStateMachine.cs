@@ -26,8 +26,8 @@ namespace Orafo.Ordering.Saga;
 public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
 {
     /// <param name="time">The timeline's.</param>
-    /// <param name="watch">Is told that an order needs nothing more; null if nobody waits for that.</param>
-    public OrderStateMachine(TimeProvider time, OrderWatch? watch = null)
+    /// <param name="watch">Is told that an order needs nothing more.</param>
+    public OrderStateMachine(TimeProvider time, OrderWatch watch)
     {
         InstanceState(order => order.CurrentState);
 
@@ -83,7 +83,7 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
         WhenEnter(Rejected, enter => enter.Then(order => order.Saga.ForgetWhatIsNotNeededAnyLonger()));
         foreach (var state in new[] { Completed, Rejected, Suspended })
             WhenEnter(state, enter => enter.Then(order => Tell(watch, order)));
-        foreach (var state in new[] { GettingDetails, Invoicing, HandingOver, Suspended, Completed, Rejected })
+        foreach (var state in new[] { Invoicing, HandingOver, Suspended, Completed, Rejected })
             WhenEnter(state, enter => enter.Then(order => order.Saga.Timeline = [.. order.Saga.Timeline, new(state.Name, time.GetStorableNow())]));
     }
 
@@ -107,11 +107,10 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
     private static void AnswerTo<T>(IEventCorrelationConfigurator<OrderSaga, T> message, Func<T, Guid> orderId) where T : class =>
         message.CorrelateById(x => orderId(x.Message)).OnMissingInstance(missing => missing.Fault());
 
-    private static void Tell(OrderWatch? watch, BehaviorContext<OrderSaga> order)
+    private static void Tell(OrderWatch watch, BehaviorContext<OrderSaga> order)
     {
         var id = order.Saga.CorrelationId;
-        if (watch is not null)
-            order.AfterCommit(() => watch.Settle(id));
+        order.AfterCommit(() => watch.Settle(id));
     }
 
     private static void RememberDetails(BehaviorContext<OrderSaga, OrderDetailsReady> order)

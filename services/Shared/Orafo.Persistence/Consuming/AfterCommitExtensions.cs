@@ -6,7 +6,7 @@ namespace MassTransit;
 public static class AfterCommitExtensions
 {
     /// <summary>Has something done once the delivery's transaction is committed; never, if it is rolled back. Without an outbox, at once.</summary>
-    /// <param name="context">The delivery.</param>
+    /// <param name="context">The delivery; of a batch, its own, not that of one of its messages.</param>
     /// <param name="wake">Runs on the thread that committed, and is lost if the process dies before: it may wake somebody, and no more.</param>
     public static void AfterCommit(this ConsumeContext context, Action wake)
     {

@@ -63,7 +63,17 @@ internal sealed class OutboxWriter(TimeProvider time)
         lock (_lock)
             (wakes, _afterCommit) = (_afterCommit, []);
         foreach (var wake in wakes)
-            wake();
+        {
+            try
+            {
+                wake();
+            }
+            // The delivery has succeeded, whatever becomes of those who wait for it.
+            catch (Exception e)
+            {
+                LogContext.Error?.Log(e, "Somebody could not be woken after a commit");
+            }
+        }
     }
 
     /// <summary>Takes a scheduled message back, whether it is still here or stored by a transaction before this one.</summary>

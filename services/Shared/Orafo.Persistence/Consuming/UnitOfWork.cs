@@ -48,6 +48,8 @@ internal sealed class UnitOfWork<TDbContext>(
             {
                 // A consumer that outlives a failed SaveChanges needs the savepoint before it; among others, it fails the unit.
                 db.Database.AutoSavepointsEnabled = isCareful;
+                if (group.Deliveries is [{ Rehearsal.Prepare: { } prepare }])
+                    await Prepare(prepare, cancellationToken);
                 if (isCareful)
                     await HandleCarefully(cancellationToken);
                 else
@@ -75,6 +77,14 @@ internal sealed class UnitOfWork<TDbContext>(
         _outboxes.Add(outbox);
         if (isCareful)
             await Commit(cancellationToken);
+    }
+
+    /// <summary>What a rehearsal is to find, as it would be found: in the database.</summary>
+    private async Task Prepare(Action<DbContext> prepare, CancellationToken cancellationToken)
+    {
+        prepare(db);
+        await db.SaveChangesAsync(cancellationToken);
+        db.ChangeTracker.Clear();
     }
 
     private async Task HandleCarefully(CancellationToken cancellationToken)
@@ -113,12 +123,6 @@ internal sealed class UnitOfWork<TDbContext>(
 
     private async Task HandleAll(CancellationToken cancellationToken)
     {
-        if (group.Deliveries is [{ Rehearsal.Prepare: { } prepare }])
-        {
-            prepare(db);
-            await db.SaveChangesAsync(cancellationToken);
-        }
-
         await LoadSagas(cancellationToken);
         await Prefetch(cancellationToken);
         while (group.TryTake(out var delivery))

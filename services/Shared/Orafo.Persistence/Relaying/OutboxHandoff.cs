@@ -37,6 +37,14 @@ internal sealed class OutboxHandoff<TDbContext>(
     private int _isWoken;
     private int _bytes;
     private volatile bool _isOpen;
+    private volatile bool _isRefused;
+
+    /// <summary>Whether the broker said no to something, and to nothing else since that it had said no to before.</summary>
+    public bool IsRefused
+    {
+        get => _isRefused;
+        set => _isRefused = value;
+    }
 
     /// <summary>Messages get through, for the first time or again.</summary>
     public void Open() => _isOpen = options.Delivers;
@@ -110,6 +118,9 @@ internal sealed class OutboxHandoff<TDbContext>(
 
     public override void Dispose()
     {
+        // A host that fails to start is disposed of without being stopped; the container disposes of this twice.
+        if (!_stopping.IsCancellationRequested)
+            _stopping.Cancel();
         base.Dispose();
         _wake.Dispose();
         _stopping.Dispose();
@@ -193,7 +204,9 @@ internal sealed class OutboxHandoff<TDbContext>(
             await Execute(
                 new(OutboxStatements.GiveBack) { Parameters = { new() { Value = failed.Select(outcome => outcome.OutboxId).ToArray() } } },
                 SendOutcome.PutOff([.. failed.Where(outcome => outcome.Verdict == SendVerdict.Refused)]));
-            signal.Raise();
+            if (failed.Exists(outcome => outcome.Verdict != SendVerdict.Refused))
+                signal.Raise();
+            IsRefused = true;
             signal.RaiseRefused();
         }
 

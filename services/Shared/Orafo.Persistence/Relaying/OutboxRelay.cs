@@ -35,16 +35,15 @@ internal sealed class OutboxRelay<TDbContext>(
 
     private readonly OncePerMinute _failures = new(time);
 
-    /// <summary>Whether the last batch that had something was refused, in part or all.</summary>
-    private volatile bool _isRefused;
+    private long _lookedAt = Stopwatch.GetTimestamp();
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await WaitForBus(stoppingToken);
         handoff.Open();
         await Task.WhenAll(
-            Relay(OutboxStatements.Claim, OutboxStatements.NextDue, Wait, stoppingToken),
-            Relay(OutboxStatements.ClaimRefused, OutboxStatements.NextRefusedDue, WaitForRefused, stoppingToken));
+            Relay(OutboxStatements.Claim, OutboxStatements.NextDue, () => TimeSpan.Zero, Wait, stoppingToken),
+            Relay(OutboxStatements.ClaimRefused, OutboxStatements.NextRefusedDue, () => handoff.IsRefused ? Courtesy : TimeSpan.Zero, WaitForRefused, stoppingToken));
     }
 
     /// <remarks>
@@ -67,14 +66,20 @@ internal sealed class OutboxRelay<TDbContext>(
         }
     }
 
-    private async Task Relay(string claim, string nextDue, Func<TimeSpan?, CancellationToken, Task> wait, CancellationToken stoppingToken)
+    /// <param name="claim">What is taken.</param>
+    /// <param name="nextDue">When there is more.</param>
+    /// <param name="courtesy">How long what is due is left to others.</param>
+    /// <param name="wait">Until there is more, or somebody says so.</param>
+    /// <param name="stoppingToken">Ends it.</param>
+    private async Task Relay(
+        string claim, string nextDue, Func<TimeSpan> courtesy, Func<TimeSpan?, CancellationToken, Task> wait, CancellationToken stoppingToken)
     {
         var backoff = new Backoff(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(10), time);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                var untilDue = await RelayBatch(claim, nextDue, stoppingToken);
+                var untilDue = await RelayBatch(claim, nextDue, courtesy(), stoppingToken);
                 backoff.Reset();
                 await wait(untilDue, stoppingToken);
             }
@@ -91,17 +96,29 @@ internal sealed class OutboxRelay<TDbContext>(
         }
     }
 
-    /// <summary>Until something may be claimed. The safety net is here: who is told of nothing looks all the same, for both loops.</summary>
+    /// <summary>Until something may be claimed. The safety net is here: it looks all the same, for both loops, whether it is told of something or not.</summary>
     private async Task Wait(TimeSpan? untilDue, CancellationToken cancellationToken)
     {
-        while (Shorter(untilDue, options.QueryDelay) is var rest && rest > TimeSpan.Zero && !await signal.Wait(rest, cancellationToken))
-            untilDue = await Look(cancellationToken);
+        while (true)
+        {
+            if (Stopwatch.GetElapsedTime(_lookedAt) >= options.QueryDelay)
+            {
+                untilDue = await Look(cancellationToken);
+                _lookedAt = Stopwatch.GetTimestamp();
+            }
+
+            var untilLook = options.QueryDelay - Stopwatch.GetElapsedTime(_lookedAt);
+            if (untilDue <= TimeSpan.Zero)
+                return;
+            if (await signal.Wait(Shorter(untilDue, untilLook), cancellationToken) || untilDue <= untilLook)
+                return;
+        }
     }
 
     private async Task WaitForRefused(TimeSpan? untilDue, CancellationToken cancellationToken)
     {
         if (untilDue is null || untilDue > TimeSpan.Zero)
-            await signal.WaitForRefused(untilDue + (_isRefused ? Courtesy : TimeSpan.Zero) ?? Timeout.InfiniteTimeSpan, cancellationToken);
+            await signal.WaitForRefused(untilDue ?? Timeout.InfiniteTimeSpan, cancellationToken);
     }
 
     private static TimeSpan Shorter(TimeSpan? one, TimeSpan other) => one < other ? one.Value : other;
@@ -122,7 +139,7 @@ internal sealed class OutboxRelay<TDbContext>(
     }
 
     /// <returns>Until something is due that was not when it claimed; zero if there may be more than it took, null if nothing is.</returns>
-    private async Task<TimeSpan?> RelayBatch(string claim, string nextDue, CancellationToken cancellationToken)
+    private async Task<TimeSpan?> RelayBatch(string claim, string nextDue, TimeSpan courtesy, CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
@@ -130,10 +147,10 @@ internal sealed class OutboxRelay<TDbContext>(
         var connection = (NpgsqlConnection)db.GetDbConnection();
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
 
-        var claimed = await Claim(claim, connection, transaction, cancellationToken);
+        var claimed = await Claim(claim, courtesy, connection, transaction, cancellationToken);
         if (claimed.Count == 0)
         {
-            await using var look = new NpgsqlCommand(nextDue, connection, transaction);
+            await using var look = new NpgsqlCommand(nextDue, connection, transaction) { Parameters = { new() { Value = courtesy } } };
             return await look.ExecuteScalarAsync(cancellationToken) as TimeSpan?;
         }
 
@@ -142,7 +159,12 @@ internal sealed class OutboxRelay<TDbContext>(
         await Judge(outcomes, cancellationToken);
 
         // The confirms are in: what comes now must not be given up because the process is asked to stop.
-        var untilDue = await Finish(connection, transaction, outcomes, nextDue, CancellationToken.None);
+        var untilDue = await Finish(connection, transaction, outcomes, nextDue, courtesy, CancellationToken.None);
+        // Left as it is where all went well with what was never refused: that says nothing of what was.
+        if (Array.Exists(outcomes, outcome => outcome.Verdict != SendVerdict.Confirmed))
+            handoff.IsRefused = true;
+        else if (claim == OutboxStatements.ClaimRefused)
+            handoff.IsRefused = false;
 
         if (Array.Find(outcomes, outcome => outcome.Verdict == SendVerdict.Unclear) is { } unclear)
             throw new ConnectionException("The broker did not confirm.", unclear.Failure!);
@@ -183,12 +205,13 @@ internal sealed class OutboxRelay<TDbContext>(
         return again with { Messages = outcome.Messages, Confirmed = outcome.Confirmed + again.Confirmed };
     }
 
-    private async Task<List<StoredMessage>> Claim(string statement, NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken)
+    private async Task<List<StoredMessage>> Claim(
+        string statement, TimeSpan courtesy, NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken)
     {
         await using var claim = new NpgsqlCommand(statement, connection, transaction)
         {
             CommandTimeout = (int)options.QueryTimeout.TotalSeconds,
-            Parameters = { new() { Value = options.QueryMessageLimit }, new() { Value = options.MessageDeliveryLimit } },
+            Parameters = { new() { Value = options.QueryMessageLimit }, new() { Value = options.MessageDeliveryLimit }, new() { Value = courtesy } },
         };
         await using var rows = await claim.ExecuteReaderAsync(cancellationToken);
         List<StoredMessage> messages = [];
@@ -202,7 +225,7 @@ internal sealed class OutboxRelay<TDbContext>(
 
     /// <returns>Until something is due that was not when the batch was claimed; null if nothing is.</returns>
     private async Task<TimeSpan?> Finish(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, SendOutcome[] outcomes, string nextDue, CancellationToken cancellationToken)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, SendOutcome[] outcomes, string nextDue, TimeSpan courtesy, CancellationToken cancellationToken)
     {
         await using var finish = new NpgsqlBatch(connection, transaction);
         var confirmed = outcomes.SelectMany(outcome => outcome.Messages.Take(outcome.Confirmed)).ToArray();
@@ -217,7 +240,6 @@ internal sealed class OutboxRelay<TDbContext>(
         if (outcomes.Where(IsUnfinished).Select(outcome => outcome.OutboxId).ToArray() is { Length: > 0 } unfinished)
             finish.BatchCommands.Add(new(OutboxStatements.Promote) { Parameters = { new() { Value = unfinished } } });
         var refused = Array.FindAll(outcomes, outcome => outcome.Verdict is SendVerdict.Refused or SendVerdict.Failed);
-        _isRefused = refused.Length > 0;
         if (refused.Length > 0)
         {
             instruments.Refused(refused.Length);
@@ -227,7 +249,7 @@ internal sealed class OutboxRelay<TDbContext>(
                     failed.OutboxId, failed.Messages[failed.Confirmed].MessageType);
         }
 
-        finish.BatchCommands.Add(new(nextDue));
+        finish.BatchCommands.Add(new(nextDue) { Parameters = { new() { Value = courtesy } } });
         finish.BatchCommands.Add(new("commit"));
         await using var rows = await finish.ExecuteReaderAsync(cancellationToken);
         TimeSpan? untilDue = await rows.ReadAsync(cancellationToken) ? rows.GetFieldValue<TimeSpan>(0) : null;

@@ -34,7 +34,7 @@ internal static class OutboxStatements
         with claimed as materialized (
             select outbox_id
             from outbox_message
-            where is_first and attempts = 0 and due <= now()
+            where is_first and attempts = 0 and due <= now() - $3
             order by due
             limit $1
             for update skip locked)
@@ -55,7 +55,7 @@ internal static class OutboxStatements
     public static readonly string ClaimRefused = OfRefused(Claim);
 
     /// <summary>How long it is until the next transaction is due that was never refused, of those that were not due when this one began.</summary>
-    public const string NextDue = "select due - clock_timestamp() from outbox_message where is_first and attempts = 0 and due > now() order by due limit 1";
+    public const string NextDue = "select due + $1 - clock_timestamp() from outbox_message where is_first and attempts = 0 and due > now() - $1 order by due limit 1";
 
     /// <summary>The same for transactions whose first message was refused before.</summary>
     public static readonly string NextRefusedDue = OfRefused(NextDue);
