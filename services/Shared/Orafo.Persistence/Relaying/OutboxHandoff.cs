@@ -39,7 +39,7 @@ internal sealed class OutboxHandoff<TDbContext>(
     private volatile bool _isOpen;
     private volatile bool _isRefused;
 
-    /// <summary>Whether the broker said no to something, and to nothing else since that it had said no to before.</summary>
+    /// <summary>Whether the broker has refused something, or not answered, and has since not taken all that it was asked again.</summary>
     public bool IsRefused
     {
         get => _isRefused;

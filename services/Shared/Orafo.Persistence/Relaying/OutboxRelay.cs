@@ -101,15 +101,17 @@ internal sealed class OutboxRelay<TDbContext>(
     {
         while (true)
         {
-            if (Stopwatch.GetElapsedTime(_lookedAt) >= options.QueryDelay)
+            // Asked once: a wait for less than nothing would have no end.
+            var sinceLook = Stopwatch.GetElapsedTime(_lookedAt);
+            if (sinceLook >= options.QueryDelay)
             {
                 untilDue = await Look(cancellationToken);
-                _lookedAt = Stopwatch.GetTimestamp();
+                (_lookedAt, sinceLook) = (Stopwatch.GetTimestamp(), TimeSpan.Zero);
             }
 
-            var untilLook = options.QueryDelay - Stopwatch.GetElapsedTime(_lookedAt);
             if (untilDue <= TimeSpan.Zero)
                 return;
+            var untilLook = options.QueryDelay - sinceLook;
             if (await signal.Wait(Shorter(untilDue, untilLook), cancellationToken) || untilDue <= untilLook)
                 return;
         }
