@@ -54,14 +54,15 @@ public sealed class An_order_on_its_way
     public async Task Tells_who_waits_for_it_that_it_needs_nothing_more(string end)
     {
         await using var order = await OrderJourney.Start("GettingDetails");
-        var waits = order.Watch.Wait(order.OrderId, TimeSpan.FromHours(1), CancellationToken.None);
+        using var waiter = order.Watch.TryWatch(order.OrderId)!;
+        var waits = waiter.Wait(TimeSpan.FromHours(1), CancellationToken.None);
         foreach (var message in order.WayTo(end))
         {
             Assert.That(waits.IsCompleted, Is.False, order.Saga.CurrentState);
             await order.Receives(message);
         }
 
-        Assert.That(await waits.WaitAsync(TimeSpan.FromMinutes(1)), Is.True);
+        await waits.WaitAsync(TimeSpan.FromMinutes(1));
     }
 
     [Test]

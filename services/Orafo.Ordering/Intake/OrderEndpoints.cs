@@ -16,6 +16,14 @@ public static class OrderEndpoints
 {
     private const int LargestBody = 64 * 1024;
 
+    /// <summary>Compiled: who waits for an order's end waits for this too.</summary>
+    private static readonly Func<OrderingDb, Guid, CancellationToken, Task<OrderAndSaga?>> ById = EF.CompileAsyncQuery(
+        (OrderingDb db, Guid id, CancellationToken cancellationToken) => (
+            from order in db.Orders.AsNoTracking()
+            where order.Id == id
+            join saga in db.Sagas.AsNoTracking() on order.Id equals saga.CorrelationId
+            select new OrderAndSaga(order, saga)).SingleOrDefault());
+
     public static void MapOrders(this IEndpointRouteBuilder app)
     {
         var orders = app.MapGroup("/orders").WithTags("Orders");
@@ -48,6 +56,7 @@ public static class OrderEndpoints
         if (faults.Count > 0)
             return TypedResults.ValidationProblem(faults);
 
+        var wait = Preference.Wait(prefer);
         if (idempotencyKey is not null && await FindByKey(db, idempotencyKey, cancellationToken) is { } earlier)
             return await AnswerAgain(earlier);
 
@@ -60,6 +69,8 @@ public static class OrderEndpoints
             Lines = body.ToOrderLines(),
             SubmittedAt = now,
         };
+        // Before it is stored: nobody need ask whether it is settled already.
+        using var waiter = wait is null ? null : watch.TryWatch(order.Id);
         try
         {
             await transaction.Run(async (orders, publish) =>
@@ -81,21 +92,27 @@ public static class OrderEndpoints
             return await AnswerAgain((await FindByKey(db, idempotencyKey!, cancellationToken))!);
         }
 
-        return await Answer(order.Id);
+        if (waiter is null)
+            return Accepted(order.Id, OrderTransition.Submitted);
+        await waiter.Wait(wait!.Value, cancellationToken);
+        return await Answer(order.Id, () => Find(order.Id, db, cancellationToken));
 
-        async Task<Results<Ok<OrderStatus>, Accepted<OrderAccepted>, ValidationProblem, ProblemHttpResult>> AnswerAgain(IdempotencyKey earlier) =>
-            CryptographicOperations.FixedTimeEquals(earlier.RequestHash, body.Hash())
-                ? await Answer(earlier.OrderId)
-                : TypedResults.Problem("This Idempotency-Key was used for another order.", statusCode: StatusCodes.Status422UnprocessableEntity);
-
-        async Task<Results<Ok<OrderStatus>, Accepted<OrderAccepted>, ValidationProblem, ProblemHttpResult>> Answer(Guid id)
+        async Task<Results<Ok<OrderStatus>, Accepted<OrderAccepted>, ValidationProblem, ProblemHttpResult>> AnswerAgain(IdempotencyKey earlier)
         {
-            if (Preference.Wait(prefer) is not { } wait || !await watch.Wait(id, wait, cancellationToken))
-                return Accepted(id, OrderTransition.Submitted);
+            if (!CryptographicOperations.FixedTimeEquals(earlier.RequestHash, body.Hash()))
+                return TypedResults.Problem("This Idempotency-Key was used for another order.", statusCode: StatusCodes.Status422UnprocessableEntity);
+            using var watched = wait is null ? null : watch.TryWatch(earlier.OrderId);
+            return watched is null
+                ? Accepted(earlier.OrderId, OrderTransition.Submitted)
+                : await Answer(earlier.OrderId, () => Follow(earlier.OrderId, watched, wait!.Value, db, cancellationToken));
+        }
+
+        async Task<Results<Ok<OrderStatus>, Accepted<OrderAccepted>, ValidationProblem, ProblemHttpResult>> Answer(Guid id, Func<Task<OrderStatus?>> look)
+        {
             try
             {
-                var status = (await Find(id, db, cancellationToken))!;
-                Preference.Applied(response, wait);
+                var status = (await look())!;
+                Preference.Applied(response, wait!.Value);
                 return OrderWatch.IsSettled(status.Status) ? TypedResults.Ok(status) : Accepted(id, status.Status);
             }
             // The order is stored, whatever has become of the database since: a 503 would have it placed again.
@@ -110,26 +127,28 @@ public static class OrderEndpoints
         Guid id, [FromHeader(Name = Preference.Header)] string[]? prefer,
         OrderingDb db, OrderWatch watch, HttpResponse response, CancellationToken cancellationToken)
     {
-        var status = await Find(id, db, cancellationToken);
-        if (Preference.Wait(prefer) is { } wait && status is not null && !OrderWatch.IsSettled(status.Status)
-            && await watch.Wait(id, wait, cancellationToken))
-        {
-            Preference.Applied(response, wait);
-            status = await Find(id, db, cancellationToken);
-        }
-
-        return status is null ? TypedResults.NotFound() : TypedResults.Ok(status);
+        var wait = Preference.Wait(prefer);
+        using var waiter = wait is null ? null : watch.TryWatch(id);
+        if (waiter is null)
+            return await Find(id, db, cancellationToken) is { } now ? TypedResults.Ok(now) : TypedResults.NotFound();
+        if (await Follow(id, waiter, wait!.Value, db, cancellationToken) is not { } status)
+            return TypedResults.NotFound();
+        Preference.Applied(response, wait.Value);
+        return TypedResults.Ok(status);
     }
 
-    private static async Task<OrderStatus?> Find(Guid id, OrderingDb db, CancellationToken cancellationToken)
+    /// <summary>Looks, and if the order is not settled yet, waits and looks again.</summary>
+    private static async Task<OrderStatus?> Follow(Guid id, OrderWaiter waiter, TimeSpan wait, OrderingDb db, CancellationToken cancellationToken)
     {
-        var found = await (
-            from order in db.Orders.AsNoTracking()
-            where order.Id == id
-            join saga in db.Sagas.AsNoTracking() on order.Id equals saga.CorrelationId
-            select new { order, saga }).SingleOrDefaultAsync(cancellationToken);
-        return found is null ? null : OrderStatus.Of(found.order, found.saga);
+        var status = await Find(id, db, cancellationToken);
+        if (status is null || OrderWatch.IsSettled(status.Status))
+            return status;
+        await waiter.Wait(wait, cancellationToken);
+        return await Find(id, db, cancellationToken);
     }
+
+    private static async Task<OrderStatus?> Find(Guid id, OrderingDb db, CancellationToken cancellationToken) =>
+        await ById(db, id, cancellationToken) is { } found ? OrderStatus.Of(found.Order, found.Saga) : null;
 
     private static async Task<Results<Accepted<OrderAccepted>, NotFound, ProblemHttpResult>> Resume(
         Guid id, OrderingDb db, IPublishEndpoint publish, CancellationToken cancellationToken)
@@ -151,4 +170,6 @@ public static class OrderEndpoints
         TypedResults.Accepted($"/orders/{id}", new OrderAccepted(id, status, new OrderLinks($"/orders/{id}")));
 
     private static bool IsWellFormed(string key) => key.Length is > 0 and <= IdempotencyKey.Longest && key.All(c => c is > ' ' and < '\x7f');
+
+    private sealed record OrderAndSaga(Order Order, OrderSaga Saga);
 }

@@ -6,26 +6,27 @@ namespace Orafo.Ordering.Intake;
 
 /// <summary>Lets requests wait until an order needs nothing more: completed, rejected, or suspended until somebody decides.</summary>
 /// <remarks>
-/// The saga says so after its commit, in the same process. What another instance commits is found by one query a second for all that wait; and one
-/// when somebody begins to wait, for it may be late. Nobody waits, nobody asks.
+/// The saga says so after its commit, in the same process. What another instance commits is found by one query a second for all that wait. Nobody
+/// waits, nobody asks.
 /// </remarks>
 public sealed class OrderWatch : BackgroundService
 {
     private const int MostWaiting = 1000;
-    private static readonly TimeSpan Fallback = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     private static readonly string[] Settled =
         [nameof(OrderStateMachine.Completed), nameof(OrderStateMachine.Rejected), nameof(OrderStateMachine.Suspended)];
 
     private readonly ConcurrentDictionary<TaskCompletionSource, Guid> _waiting = [];
     private readonly IServiceScopeFactory _scopes;
+    private readonly TimeProvider _time;
     private readonly ILogger<OrderWatch> _logger;
     private readonly SemaphoreSlim _wake = new(0);
     private readonly CancellationToken _stopping;
     private int _isWoken;
 
-    public OrderWatch(IServiceScopeFactory scopes, IHostApplicationLifetime lifetime, ILogger<OrderWatch> logger) =>
-        (_scopes, _stopping, _logger) = (scopes, lifetime.ApplicationStopping, logger);
+    public OrderWatch(IServiceScopeFactory scopes, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<OrderWatch> logger) =>
+        (_scopes, _stopping, _time, _logger) = (scopes, lifetime.ApplicationStopping, time, logger);
 
     /// <summary>Whether an order in this state needs nothing more.</summary>
     public static bool IsSettled(string state) => Settled.Contains(state, StringComparer.Ordinal);
@@ -40,26 +41,17 @@ public sealed class OrderWatch : BackgroundService
         }
     }
 
-    /// <summary>Returns when the order is settled, or after <paramref name="limit"/>; at once if the process stops.</summary>
-    /// <returns>False, at once, if too many wait already.</returns>
-    public async Task<bool> Wait(Guid order, TimeSpan limit, CancellationToken cancellationToken)
+    /// <summary>From here on it is noticed when the order is settled: look at it after this, and wait then.</summary>
+    /// <returns>To be disposed of; null if too many wait already.</returns>
+    public OrderWaiter? TryWatch(Guid order)
     {
         if (_waiting.Count >= MostWaiting)
-            return false;
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping);
+            return null;
         var settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _waiting[settled] = order;
-        try
-        {
-            // It may be settled already.
-            Wake();
-            await settled.Task.WaitAsync(limit, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            return true;
-        }
-        finally
-        {
-            _waiting.TryRemove(settled, out _);
-        }
+        // Somebody has to ask what other instances commit.
+        Wake();
+        return new OrderWaiter(settled.Task, () => _waiting.TryRemove(settled, out _), _stopping);
     }
 
     public override void Dispose()
@@ -72,10 +64,11 @@ public sealed class OrderWatch : BackgroundService
     {
         while (!stoppingToken.IsCancellationRequested)
         {
-            await ((Task)_wake.WaitAsync(_waiting.IsEmpty ? Timeout.InfiniteTimeSpan : Fallback, stoppingToken))
+            await ((Task)_wake.WaitAsync(_waiting.IsEmpty ? Timeout.InfiniteTimeSpan : TimeSpan.Zero, stoppingToken))
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             // Lowered before it looks: who begins to wait from here on raises it again.
             Volatile.Write(ref _isWoken, 0);
+            await Task.Delay(Interval, _time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             try
             {
                 await Look(stoppingToken);
@@ -111,4 +104,17 @@ public sealed class OrderWatch : BackgroundService
                 waiter.TrySetResult();
         }
     }
+}
+
+/// <summary>Waits for the end of one order.</summary>
+public sealed class OrderWaiter(Task settled, Action leave, CancellationToken stopping) : IDisposable
+{
+    /// <summary>Returns when the order is settled, or after <paramref name="limit"/>; at once if the process stops or the client hangs up.</summary>
+    public async Task Wait(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
+        await settled.WaitAsync(limit, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public void Dispose() => leave();
 }
