@@ -110,8 +110,10 @@ internal sealed class OutboxWriter(TimeProvider time)
     /// <param name="lease">How long no relay takes them.</param>
     public static NpgsqlBatchCommand Insert(IReadOnlyList<OutboxMessage> messages, TimeSpan lease)
     {
-        NpgsqlParameter Column<T>(Func<OutboxMessage, T> value) => new NpgsqlParameter<T[]> { TypedValue = [.. messages.Select(value)] };
-        return new NpgsqlBatchCommand(OutboxStatements.Insert)
+        NpgsqlParameter Column<T>(Func<OutboxMessage, T> value) => messages.Count == 1
+            ? new NpgsqlParameter<T> { TypedValue = value(messages[0]) }
+            : new NpgsqlParameter<T[]> { TypedValue = [.. messages.Select(value)] };
+        return new NpgsqlBatchCommand(messages.Count == 1 ? OutboxStatements.InsertOne : OutboxStatements.Insert)
         {
             Parameters =
             {

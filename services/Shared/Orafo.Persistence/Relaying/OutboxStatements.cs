@@ -23,6 +23,16 @@ internal static class OutboxStatements
         order by m.place
         """;
 
+    /// <summary>Writes one message, left to its writer for $20.</summary>
+    public const string InsertOne =
+        """
+        insert into outbox_message (
+            outbox_id, is_first, due, attempts, message_id, conversation_id, correlation_id, initiator_id, request_id, source_address,
+            destination_address, response_address, fault_address, sent_time, expiration_time, headers, properties, content_type,
+            message_type, body)
+        values ($1, $2, coalesce($3, statement_timestamp() + $20), 0, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+        """;
+
     /// <summary>Locks up to $1 transactions that are due, and were never refused, and reads up to $2 messages of each, in the order in which they were published.</summary>
     /// <remarks>
     /// Whoever locks the first message of a transaction owns it whole. Claim and read may share a statement although the read sees

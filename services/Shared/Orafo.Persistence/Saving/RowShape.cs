@@ -8,7 +8,7 @@ using NpgsqlTypes;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
-/// <summary>Rows of one table that are written alike: the same columns, by one statement.</summary>
+/// <summary>Rows of one table that are written alike: the same columns, by one statement; one row by a plain one.</summary>
 internal sealed class RowShape
 {
     /// <summary>Raised by a statement that met another number of rows than it was given. Its own constraints do not raise it.</summary>
@@ -18,7 +18,11 @@ internal sealed class RowShape
 
     private readonly Column[] _columns;
 
-    private RowShape(EntityState state, Column[] columns, string? sql) => (State, _columns, Sql) = (state, columns, sql);
+    private readonly string? _sql;
+    private readonly string? _sqlOfOne;
+
+    private RowShape(EntityState state, Column[] columns, (string OfMany, string OfOne)? sql) =>
+        (State, _columns, _sql, _sqlOfOne) = (state, columns, sql?.OfMany, sql?.OfOne);
 
     /// <summary>What they have in common; null if such a row is left to the provider's own way of writing.</summary>
     public static RowShape? Of(IReadOnlyModificationCommand row)
@@ -26,28 +30,33 @@ internal sealed class RowShape
         if (row.Table is not { } table || row.StoreStoredProcedure is not null)
             return null;
         var shape = Known.GetOrCreateValue(table).Find(row, table);
-        return shape.Sql is null ? null : shape;
+        return shape._sql is null ? null : shape;
     }
 
     public EntityState State { get; }
 
-    private string? Sql { get; }
-
     /// <summary>Writes all of them.</summary>
     public NpgsqlBatchCommand Write(List<IReadOnlyModificationCommand> rows)
     {
-        var command = new NpgsqlBatchCommand(Sql!);
+        var isOne = rows.Count == 1;
+        var command = new NpgsqlBatchCommand(isOne ? _sqlOfOne! : _sql!);
         for (var i = 0; i < _columns.Length; i++)
         {
             if (_columns[i].IsNew)
-                command.Parameters.Add(_columns[i].Values!.Of(rows, i, isOriginal: false));
+                Bind(i, isOriginal: false);
             if (_columns[i].IsCondition)
-                command.Parameters.Add(_columns[i].Values!.Of(rows, i, isOriginal: true));
+                Bind(i, isOriginal: true);
         }
 
-        if (State != EntityState.Added)
+        if (!isOne && State != EntityState.Added)
             command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = rows.Count });
         return command;
+
+        void Bind(int column, bool isOriginal)
+        {
+            var values = _columns[column].Values!;
+            command.Parameters.Add(isOne ? values.Of(rows[0], column, isOriginal) : values.Of(rows, column, isOriginal));
+        }
     }
 
     private bool Matches(IReadOnlyModificationCommand row)
@@ -74,13 +83,13 @@ internal sealed class RowShape
             EntityState.Deleted => columns.Count(column => column.IsKey) == 1,
             _ => false,
         };
-        return new RowShape(row.EntityState, columns, isSetBased ? Statement(row.EntityState, table, columns) : null);
+        return new RowShape(row.EntityState, columns, isSetBased ? Statements(row.EntityState, table, columns) : null);
     }
 
     private static bool IsUnique(IColumnBase? column, ITable table) =>
         column is IColumn of && (table.UniqueConstraints.Any(unique => unique.Columns.Contains(of)) || table.Indexes.Any(index => index.IsUnique && index.Columns.Contains(of)));
 
-    private static string Statement(EntityState state, ITable table, Column[] columns)
+    private static (string OfMany, string OfOne) Statements(EntityState state, ITable table, Column[] columns)
     {
         var name = table.Schema is null ? Quote(table.Name) : $"{Quote(table.Schema)}.{Quote(table.Name)}";
         // In the order in which Write binds them, named by their place: a column's own name may be as long as names can be.
@@ -96,16 +105,26 @@ internal sealed class RowShape
         int Place(Column column, bool isOld) => given.IndexOf((column, isOld)) + 1;
         var parameters = string.Join(", ", given.Select((_, i) => $"${i + 1}"));
         if (state == EntityState.Added)
-            return SetStatements.Insert(name, string.Join(", ", columns.Select(column => Quote(column.Name))), parameters);
+        {
+            var names = string.Join(", ", columns.Select(column => Quote(column.Name)));
+            return (SetStatements.Insert(name, names, parameters), SetStatements.InsertOne(name, names, parameters));
+        }
 
+        // A value is a column of the set (n), or, of one row, the parameter itself.
+        string Conditions(string value) => string.Join(" and ", columns.Where(column => column.IsCondition)
+            .Select(column => $"t.{Quote(column.Name)} {(column.IsKey ? "=" : "is not distinct from")} {value}{Place(column, isOld: true)}"));
+        string Assignments(string value) => string.Join(", ", columns.Where(column => column.IsNew)
+            .Select(column => $"{Quote(column.Name)} = {value}{Place(column, isOld: false)}"));
+
+        const string OfSet = "n.c";
+        const string OfOne = "$";
         var key = columns.Single(column => column.IsKey);
-        var conditions = columns.Where(column => column.IsCondition)
-            .Select(column => $"t.{Quote(column.Name)} {(column.IsKey ? "=" : "is not distinct from")} n.c{Place(column, isOld: true)}")
-            .Prepend($"t.{Quote(key.Name)} = any (${Place(key, isOld: true)})");
         var rows = new SetOfRows(
-            parameters, string.Join(", ", given.Select((_, i) => $"c{i + 1}")), string.Join(" and ", conditions), Count: $"${given.Count + 1}");
-        var assignments = columns.Where(column => column.IsNew).Select(column => $"{Quote(column.Name)} = n.c{Place(column, isOld: false)}");
-        return state == EntityState.Deleted ? SetStatements.Delete(name, rows) : SetStatements.Update(name, string.Join(", ", assignments), rows);
+            parameters, string.Join(", ", given.Select((_, i) => $"c{i + 1}")),
+            $"t.{Quote(key.Name)} = any (${Place(key, isOld: true)}) and {Conditions(OfSet)}", Count: $"${given.Count + 1}");
+        return state == EntityState.Deleted
+            ? (SetStatements.Delete(name, rows), SetStatements.DeleteOne(name, Conditions(OfOne)))
+            : (SetStatements.Update(name, Assignments(OfSet), rows), SetStatements.UpdateOne(name, Assignments(OfOne), Conditions(OfOne)));
     }
 
     private static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
@@ -194,6 +213,9 @@ internal abstract class ColumnValues
     /// <param name="column">Its place.</param>
     /// <param name="isOriginal">As it was read, to be found again; otherwise as it is to be.</param>
     public abstract NpgsqlParameter Of(List<IReadOnlyModificationCommand> rows, int column, bool isOriginal);
+
+    /// <summary>The value of one row, not as an array.</summary>
+    public abstract NpgsqlParameter Of(IReadOnlyModificationCommand row, int column, bool isOriginal);
 }
 
 /// <typeparam name="T">Of an element.</typeparam>
@@ -203,12 +225,17 @@ internal sealed class ColumnValues<T>(Func<object?, object?>? convert, NpgsqlDbT
     {
         var values = new T[rows.Count];
         for (var i = 0; i < values.Length; i++)
-        {
-            var modification = rows[i].ColumnModifications[column];
-            var value = isOriginal ? modification.OriginalValue : modification.Value;
-            values[i] = (T)(value is null || convert is null ? value : convert(value))!;
-        }
-
+            values[i] = Value(rows[i], column, isOriginal);
         return new NpgsqlParameter<T[]> { TypedValue = values, NpgsqlDbType = type | NpgsqlDbType.Array };
+    }
+
+    public override NpgsqlParameter Of(IReadOnlyModificationCommand row, int column, bool isOriginal) =>
+        new NpgsqlParameter<T> { TypedValue = Value(row, column, isOriginal), NpgsqlDbType = type };
+
+    private T Value(IReadOnlyModificationCommand row, int column, bool isOriginal)
+    {
+        var modification = row.ColumnModifications[column];
+        var value = isOriginal ? modification.OriginalValue : modification.Value;
+        return (T)(value is null || convert is null ? value : convert(value))!;
     }
 }
