@@ -42,8 +42,10 @@ public sealed class HandOverPrefetch : IPrefetch<HandOverDb, HandOverOrder, Earl
     private static readonly Func<HandOverDb, Guid[], IAsyncEnumerable<HandedOverOrder>> Earlier = EF.CompileAsyncQuery(
         (HandOverDb db, Guid[] orders) => db.HandOvers.AsNoTracking().Where(handOver => orders.Contains(handOver.OrderId)));
 
-    public async Task<EarlierHandOvers> Load(HandOverDb db, IReadOnlyList<HandOverOrder> messages, CancellationToken cancellationToken) =>
-        new(await Earlier(db, [.. messages.Select(command => command.OrderId)]).ToDictionaryAsync(handOver => handOver.OrderId, cancellationToken: cancellationToken));
+    private static readonly EarlierHandOvers None = new(new Dictionary<Guid, HandedOverOrder>());
+
+    public async Task<EarlierHandOvers> Load(HandOverDb db, IReadOnlyList<HandOverOrder> messages, bool areNew, CancellationToken cancellationToken) =>
+        areNew ? None : new(await Earlier(db, [.. messages.Select(command => command.OrderId)]).ToDictionaryAsync(handOver => handOver.OrderId, cancellationToken: cancellationToken));
 }
 
 /// <summary>Queue <c>hand-over</c>.</summary>

@@ -24,7 +24,11 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, PrintLine line, Time
         {
             var job = prefetched.PrintJobs[command.OrderId];
             if (job.State == PrintJob.Parked)
+            {
                 job.TryAgain(time.GetStorableNow());
+                context.AfterCommit(line.Look);
+            }
+
             if (job is { State: PrintJob.Printed, FinishedAt: { } printedAt })
             {
                 await context.Publish(
@@ -34,6 +38,7 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, PrintLine line, Time
         else
         {
             invoice = Issue(command, prefetched);
+            Print(invoice, prefetched, context);
             logger.LogDebug("Order {OrderId} has invoice {InvoiceNumber}", invoice.OrderId, invoice.Number);
             if (line.IsPrompt)
                 return;
@@ -63,14 +68,21 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, PrintLine line, Time
             Gross = command.Totals.Gross,
         };
         db.Invoices.Add(invoice);
-        db.PrintJobs.Add(new PrintJob
+        return invoice;
+    }
+
+    /// <summary>Right after the commit, or in its turn.</summary>
+    private void Print(Invoice invoice, InvoicesToIssue prefetched, ConsumeContext context)
+    {
+        var job = new PrintJob
         {
             InvoiceNumber = invoice.Number,
             OrderId = invoice.OrderId,
-            CreatedAt = prefetched.IssuedAt,
-            NextAttemptAt = prefetched.IssuedAt,
-        });
-        return invoice;
+            CreatedAt = invoice.IssuedAt,
+            NextAttemptAt = prefetched.Now,
+        };
+        context.AfterCommit(line.TryLease(job, prefetched.Now) ? () => line.Hand(job) : line.Look);
+        db.PrintJobs.Add(job);
     }
 
     /// <summary>EN 16931 BR-CO-10, -13, -14, -15: an invoice that does not add up is never issued.</summary>

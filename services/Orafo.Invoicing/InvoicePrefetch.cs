@@ -14,8 +14,10 @@ namespace Orafo.Invoicing;
 /// <param name="Series">Held until the transaction ends: nobody else gets a number of it meanwhile. Null if every order has its invoice.</param>
 /// <param name="IssueDate">Of those that are to be issued.</param>
 /// <param name="IssuedAt">The same as a moment.</param>
+/// <param name="Now">By the database's clock, when the series was asked for.</param>
 public sealed record InvoicesToIssue(
-    IReadOnlyDictionary<Guid, Invoice> Issued, IReadOnlyDictionary<Guid, PrintJob> PrintJobs, InvoiceSeries? Series, DateOnly IssueDate, DateTimeOffset IssuedAt);
+    IReadOnlyDictionary<Guid, Invoice> Issued, IReadOnlyDictionary<Guid, PrintJob> PrintJobs, InvoiceSeries? Series, DateOnly IssueDate, DateTimeOffset IssuedAt,
+    DateTimeOffset Now);
 
 /// <summary>Loads it.</summary>
 public sealed class InvoicePrefetch(TimeProvider time, IOptions<SellerOptions> seller) : IPrefetch<InvoicingDb, GenerateInvoice, InvoicesToIssue>
@@ -23,27 +25,33 @@ public sealed class InvoicePrefetch(TimeProvider time, IOptions<SellerOptions> s
     private static readonly Func<InvoicingDb, Guid[], IAsyncEnumerable<Invoice>> Issued = EF.CompileAsyncQuery(
         (InvoicingDb db, Guid[] orders) => db.Invoices.AsNoTracking().Where(invoice => orders.Contains(invoice.OrderId)));
 
-    public async Task<InvoicesToIssue> Load(InvoicingDb db, IReadOnlyList<GenerateInvoice> messages, CancellationToken cancellationToken)
+    public async Task<InvoicesToIssue> Load(InvoicingDb db, IReadOnlyList<GenerateInvoice> messages, bool areNew, CancellationToken cancellationToken)
     {
         var orders = messages.Select(command => command.OrderId).Distinct().ToArray();
-        var issued = await Issued(db, orders).ToDictionaryAsync(invoice => invoice.OrderId, cancellationToken: cancellationToken);
+        var issued = areNew ? [] : await Issued(db, orders).ToDictionaryAsync(invoice => invoice.OrderId, cancellationToken: cancellationToken);
         var printJobs = issued.Count == 0
             ? []
             : await db.PrintJobs.Where(job => orders.Contains(job.OrderId)).ToDictionaryAsync(job => job.OrderId, cancellationToken);
 
         var now = time.GetStorableNow();
         var issueDate = seller.Value.DateAt(now);
+        if (issued.Count == orders.Length)
+            return new(issued, printJobs, null, issueDate, now, now);
         // Taken as late as can be.
-        var series = issued.Count == orders.Length ? null : await Lock(db, issueDate.Year.ToString(CultureInfo.InvariantCulture), cancellationToken);
-        return new(issued, printJobs, series, issueDate, now);
+        var locked = await Lock(db, issueDate.Year.ToString(CultureInfo.InvariantCulture), cancellationToken);
+        var series = db.Attach(new InvoiceSeries { Name = locked.Name, Last = locked.Last }).Entity;
+        return new(issued, printJobs, series, issueDate, now, locked.Now);
     }
 
-    private static async Task<InvoiceSeries> Lock(InvoicingDb db, string name, CancellationToken cancellationToken)
+    private static async Task<LockedSeries> Lock(InvoicingDb db, string name, CancellationToken cancellationToken)
     {
-        var locked = db.Series.FromSqlRaw(InvoiceStatements.LockSeries, name);
+        var locked = db.Database.SqlQueryRaw<LockedSeries>(InvoiceStatements.LockSeries, name);
         if (await locked.ToListAsync(cancellationToken) is [var series])
             return series;
         await db.Database.ExecuteSqlRawAsync(InvoiceStatements.BeginSeries, [name], cancellationToken);
         return (await locked.ToListAsync(cancellationToken)).Single();
     }
+
+    /// <summary>A row of <see cref="InvoiceStatements.LockSeries"/>.</summary>
+    private sealed record LockedSeries(string Name, int Last, DateTimeOffset Now);
 }

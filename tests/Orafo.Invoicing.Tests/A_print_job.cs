@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Orafo.Contracts;
 using Orafo.Invoicing.Printing;
 using Orafo.Testing;
@@ -66,6 +67,47 @@ public sealed class A_print_job
 
         printer.Answer = HttpStatusCode.OK;
         await service.Hears<InvoiceGenerated>(11);
+    }
+
+    [Test]
+    public async Task Is_not_claimed_while_pages_come_out_promptly()
+    {
+        await using var service = await Start(new Printer());
+        await service.Deliver(An_invoice.Command());
+        await service.Hears<InvoiceGenerated>();
+        // A claim counts an attempt, the end of a job does not.
+        await service.Look(db => db.Database.ExecuteSqlRawAsync(
+            """
+            create function refuse_claim() returns trigger language plpgsql as $$ begin raise exception 'This job was claimed.'; end $$;
+            create trigger nobody_claims before update on print_jobs for each row when (new.attempts <> old.attempts) execute function refuse_claim();
+            """));
+        await service.Deliver(An_invoice.Command());
+        await service.Hears<InvoiceGenerated>(2);
+    }
+
+    [Test]
+    public void Is_leased_at_once_only_where_a_hand_is_free_and_nobody_waits()
+    {
+        var (now, line) = (TimeProvider.System.GetUtcNow(), new PrintLine(Options.Create(new PrintingOptions { Parallelism = 1 }), TimeProvider.System));
+        bool IsLeased() => line.TryLease(Job(), now);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(IsLeased(), Is.False, "no page was seen");
+            line.CameOut(now);
+            Assert.That(IsLeased(), Is.True, "a hand is free");
+            line.Hand(Job());
+            Assert.That(IsLeased(), Is.False, "the only hand has a page");
+            line.Leave();
+            Assert.That(IsLeased(), Is.True, "the page is out");
+            line.Look();
+            Assert.That(IsLeased(), Is.False, "somebody waits in the table");
+            Assert.That((line.TakeRoom(), IsLeased()), Is.EqualTo((1, false)), "the hand is for somebody who waits");
+            line.GiveBack(1);
+            Assert.That(IsLeased(), Is.True, "nobody did");
+        }
+
+        line.Dispose();
+        PrintJob Job() => new() { InvoiceNumber = "2026-000001", OrderId = Guid.CreateVersion7(), CreatedAt = now, NextAttemptAt = now };
     }
 
     [Test]

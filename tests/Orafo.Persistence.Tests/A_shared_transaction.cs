@@ -156,6 +156,26 @@ public sealed class A_shared_transaction
             .SingleAsync(), Is.Zero, "deliveries that were loaded with others than those of their transaction");
     }
 
+    /// <remarks>Each delivery writes whether what it was loaded with was looked for.</remarks>
+    [Test]
+    public async Task Looks_for_what_was_done_before_when_it_has_met_some_and_from_then_on()
+    {
+        await using var service = await LedgerService.Start(instances: 1, bus =>
+        {
+            bus.AddConsumer<OnceConsumer>().Endpoint(endpoint => endpoint.Name = "once");
+            bus.AddPrefetch<KnownTallies>();
+        });
+        var (one, other) = (Guid.CreateVersion7(), Guid.CreateVersion7());
+        await service.Publish(new Once("new", one));
+        Assert.That(await service.Effects("new", 1), Is.EqualTo([0]));
+        await service.Publish(new Once("known", one));
+        Assert.That(await service.Effects("known", 1), Is.EqualTo([1]));
+        await service.Publish(new Once("new after it", other));
+        Assert.That(await service.Effects("new after it", 1), Is.EqualTo([1]));
+        await using var db = service.OpenDb();
+        Assert.That(await db.Tallies.Select(tally => tally.CorrelationId).ToListAsync(), Is.EquivalentTo([one, other]));
+    }
+
     [Test]
     public void Takes_no_other_type_for_a_prefetch() =>
         Assert.That(() => new ServiceCollection().AddPrefetch<PrefetchingConsumer>(), Throws.TypeOf<ConfigurationException>());
@@ -185,12 +205,35 @@ public sealed record CountBefore(string Of);
 
 public sealed record Prefetching(bool IsPoisoned);
 
+public sealed record Once(string Of, Guid Tally);
+
+/// <summary>Which tallies there are; none, if nobody looked.</summary>
+public sealed record Known(bool IsLookedFor, IReadOnlySet<Guid> Tallies);
+
+public sealed class KnownTallies : IPrefetch<LedgerDb, Once, Known>
+{
+    public async Task<Known> Load(LedgerDb db, IReadOnlyList<Once> messages, bool areNew, CancellationToken cancellationToken) =>
+        new(!areNew, areNew ? new HashSet<Guid>() : await db.Tallies.Select(tally => tally.CorrelationId).ToHashSetAsync(cancellationToken));
+}
+
+public sealed class OnceConsumer(LedgerDb db) : IConsumer<Once>
+{
+    public Task Consume(ConsumeContext<Once> context)
+    {
+        var known = context.Prefetched<Known>();
+        if (!known.Tallies.Contains(context.Message.Tally))
+            db.Tallies.Add(new Tally { CorrelationId = context.Message.Tally });
+        db.Effects.Add(new Effect { Of = context.Message.Of, Value = known.IsLookedFor ? 1 : 0 });
+        return Task.CompletedTask;
+    }
+}
+
 /// <summary>How many messages were loaded together.</summary>
 public sealed record Company(int Members);
 
 public sealed class CompanyPrefetch : IPrefetch<LedgerDb, Prefetching, Company>
 {
-    public Task<Company> Load(LedgerDb db, IReadOnlyList<Prefetching> messages, CancellationToken cancellationToken) =>
+    public Task<Company> Load(LedgerDb db, IReadOnlyList<Prefetching> messages, bool areNew, CancellationToken cancellationToken) =>
         Task.FromResult(new Company(messages.Count));
 }
 

@@ -27,6 +27,9 @@ public sealed class PrintJob
     public required DateTimeOffset CreatedAt { get; init; }
     public DateTimeOffset? FinishedAt { get; private set; }
 
+    /// <summary>A new job that is printed at once.</summary>
+    public void LeaseTo(Guid token, DateTimeOffset until) => (State, Attempts, LeaseToken, LeaseExpiresAt) = (Printing, Attempts + 1, token, until);
+
     /// <summary>The page is out. Saved only by whoever still has the lease.</summary>
     public void Finish(DateTimeOffset now) =>
         (State, FinishedAt, LeaseToken, LeaseExpiresAt, LastError) = (Printed, now, null, null, null);

@@ -13,97 +13,83 @@ namespace Orafo.Invoicing.Printing;
 /// If it dies with a page under way, its lease runs out and another worker asks for the same page, which the printer does not print
 /// twice. The job's end and <see cref="InvoiceGenerated"/> commit together; pages that come out while a commit is under way share the next.
 /// </remarks>
-public sealed class PrintWorker : BackgroundService
+public sealed class PrintWorker(
+    IServiceScopeFactory scopes, PrinterClient printer, PrintLine line, IOptions<PrintingOptions> options, TimeProvider time, ILogger<PrintWorker> logger)
+    : BackgroundService
 {
-    private const int LongestLine = 64;
-    private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan QuietTime = TimeSpan.FromMinutes(1);
-    private readonly IServiceScopeFactory _scopes;
-    private readonly PrinterClient _printer;
-    private readonly PrintLine _line;
-    private readonly IDisposable _subscription;
-    private readonly TimeProvider _time;
-    private readonly ILogger<PrintWorker> _logger;
-    private readonly PrintingOptions _options;
-    private readonly SemaphoreSlim _free;
-    private readonly SemaphoreSlim _wake = new(0, 1);
-    private readonly SemaphoreSlim _room = new(0, 1);
-    private int _claimed;
-    private long _pageTicks = TimeSpan.TicksPerMinute;
+    private readonly PrintingOptions _options = options.Value;
+    private readonly SemaphoreSlim _free = new(options.Value.Parallelism);
     private long? _lastWarning;
-
-    public PrintWorker(
-        IServiceScopeFactory scopes, PrinterClient printer, PrintLine line, IOptions<PrintingOptions> options, OutboxSignal<InvoicingDb> committed,
-        TimeProvider time, ILogger<PrintWorker> logger)
-    {
-        (_scopes, _printer, _line, _time, _logger, _options) = (scopes, printer, line, time, logger, options.Value);
-        _free = new SemaphoreSlim(_options.Parallelism);
-        _subscription = committed.Subscribe(() => Raise(_wake));
-    }
 
     public override void Dispose()
     {
-        _subscription.Dispose();
         base.Dispose();
         _free.Dispose();
-        _wake.Dispose();
-        _room.Dispose();
     }
 
-    /// <summary>Claims jobs for the hands that are free, and looks again when a job was committed here, or after a while.</summary>
+    /// <summary>Prints what is handed over, and claims jobs for the hands that are free when it is told to look, or after a while.</summary>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var isQuiet = false;
+        var lookedAt = time.GetTimestamp();
+        var rest = TimeSpan.Zero;
         while (!stoppingToken.IsCancellationRequested)
         {
-            var most = _options.Parallelism + MostAhead;
-            var room = most - Volatile.Read(ref _claimed);
-            // One statement for some of the jobs ahead; for a hand that would be idle, at once.
-            if (room < Math.Max(1, (most - _options.Parallelism) / 2))
-            {
-                await Wait(_room, Timeout.InfiniteTimeSpan, stoppingToken);
-                continue;
-            }
+            while (line.TakeHanded() is { } job)
+                _ = Print(job, stoppingToken);
+            var left = rest - time.GetElapsedTime(lookedAt);
+            var isTold = line.MustLook;
+            if (!isTold && left > TimeSpan.Zero)
+                await line.Wait(left, stoppingToken);
+            else if (line.TakeRoom() is > 0 and var room)
+                (rest, lookedAt) = (await Look(room, isTold, stoppingToken), time.GetTimestamp());
+            else
+                await line.Wait(Moment, stoppingToken);
+        }
+    }
 
-            List<PrintJob> jobs = [];
-            var rest = Moment;
-            try
-            {
-                jobs = await Claim(room, stoppingToken);
-                if (jobs.Count == 0 && isQuiet)
-                    rest = await UntilNextDue(stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            // The database is away, or worse: the worker goes on when it can.
-            catch (Exception e)
-            {
-                Warn(e, "Print jobs cannot be claimed now");
-            }
-
-            Interlocked.Add(ref _claimed, jobs.Count);
+    /// <summary>Claims that many jobs and prints them.</summary>
+    /// <returns>How long nobody need look, unless told.</returns>
+    private async Task<TimeSpan> Look(int room, bool isTold, CancellationToken stoppingToken)
+    {
+        List<PrintJob> jobs = [];
+        try
+        {
+            jobs = await Claim(room, stoppingToken);
+            if (jobs.Count == 0 && !isTold)
+                return await UntilNextDue(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+        }
+        // The database is away, or worse: the worker goes on when it can.
+        catch (Exception e)
+        {
+            Warn(e, "Print jobs cannot be claimed now");
+        }
+        finally
+        {
+            line.GiveBack(room - jobs.Count);
             foreach (var job in jobs)
                 _ = Print(job, stoppingToken);
-            if (jobs.Count < room)
-                isQuiet = !await Wait(_wake, rest, stoppingToken);
         }
+
+        // There may be more.
+        if (jobs.Count == room)
+            line.Look();
+        return Moment;
     }
 
     /// <summary>Until the next job is due, but not for longer than a lease may need to be found that ran out.</summary>
     private async Task<TimeSpan> UntilNextDue(CancellationToken cancellationToken)
     {
-        await using var scope = _scopes.CreateAsyncScope();
+        await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
         var due = await db.Database.SqlQueryRaw<TimeSpan?>(PrintStatements.NextDue).ToListAsync(cancellationToken);
         var longest = Jittered(_options.PollingInterval);
         return due is [{ } rest] && rest < longest ? TimeSpan.FromTicks(Math.Max(0, rest.Ticks)) : longest;
     }
-
-    /// <summary>What the hands print within a moment, beside what they are at: not more, for another worker may be idle.</summary>
-    private int MostAhead => (int)Math.Min(_options.Parallelism * (Ahead / TimeSpan.FromTicks(Math.Max(1, Volatile.Read(ref _pageTicks)))), LongestLine);
 
     private async Task Print(PrintJob job, CancellationToken stoppingToken)
     {
@@ -122,9 +108,9 @@ public sealed class PrintWorker : BackgroundService
                 await _free.WaitAsync(stoppingToken);
                 try
                 {
-                    var started = _time.GetTimestamp();
-                    await _printer.Print(job.InvoiceNumber, stoppingToken);
-                    Volatile.Write(ref _pageTicks, (Volatile.Read(ref _pageTicks) * 7 + _time.GetElapsedTime(started).Ticks) / 8);
+                    var started = time.GetTimestamp();
+                    await printer.Print(job.InvoiceNumber, stoppingToken);
+                    line.Took(time.GetElapsedTime(started));
                     return true;
                 }
                 finally
@@ -148,8 +134,7 @@ public sealed class PrintWorker : BackgroundService
         }
         finally
         {
-            Interlocked.Decrement(ref _claimed);
-            Raise(_room);
+            line.Leave();
         }
 
         return false;
@@ -171,7 +156,7 @@ public sealed class PrintWorker : BackgroundService
 
     private async Task<List<PrintJob>> Claim(int jobs, CancellationToken cancellationToken)
     {
-        await using var scope = _scopes.CreateAsyncScope();
+        await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
         return await db.PrintJobs.FromSqlRaw(PrintStatements.Claim, Guid.CreateVersion7(), _options.Lease, jobs).AsNoTracking().ToListAsync(cancellationToken);
     }
@@ -182,12 +167,12 @@ public sealed class PrintWorker : BackgroundService
         while (true)
         {
             // Most pages are out before that: no exception for each of them.
-            await Task.Delay(_options.Lease / 3, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(_options.Lease / 3, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (cancellationToken.IsCancellationRequested)
                 return;
             try
             {
-                await using var scope = _scopes.CreateAsyncScope();
+                await using var scope = scopes.CreateAsyncScope();
                 var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
                 await db.Database.ExecuteSqlRawAsync(PrintStatements.Renew, [job.InvoiceNumber, job.LeaseToken!, _options.Lease], cancellationToken);
             }
@@ -206,16 +191,19 @@ public sealed class PrintWorker : BackgroundService
     /// <exception cref="DbUpdateConcurrencyException">The lease was lost. Whoever claims the job next finds the page printed.</exception>
     private async Task Finish(PrintJob job)
     {
-        await using var scope = _scopes.CreateAsyncScope();
+        await using var scope = scopes.CreateAsyncScope();
         var lease = job.LeaseToken;
-        var now = _time.GetStorableNow();
+        var now = time.GetStorableNow();
         await scope.ServiceProvider.GetRequiredService<SharedTransaction<InvoicingDb>>().Run((db, publish) =>
         {
             job.Finish(now);
-            db.Update(job).Property(x => x.LeaseToken).OriginalValue = lease;
+            var ended = db.Update(job);
+            ended.Property(x => x.LeaseToken).OriginalValue = lease;
+            // What is unique is written row by row, and this does not change.
+            ended.Property(x => x.OrderId).IsModified = false;
             return publish.Publish(new InvoiceGenerated { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, GeneratedAt = now });
         });
-        _line.CameOut(job.CreatedAt);
+        line.CameOut(job.CreatedAt);
     }
 
     private async Task TryGiveBack(PrintJob job, string error)
@@ -240,18 +228,18 @@ public sealed class PrintWorker : BackgroundService
                 await End(PrintStatements.TryLater, later, await Issued(job));
             else
                 await Execute(PrintStatements.TryLater, later);
-            Raise(_wake);
+            line.Look();
             return;
         }
 
-        _logger.LogError("Invoice {InvoiceNumber} was not printed in {Attempts} attempts and is parked: {Error}", job.InvoiceNumber, job.Attempts, error);
+        logger.LogError("Invoice {InvoiceNumber} was not printed in {Attempts} attempts and is parked: {Error}", job.InvoiceNumber, job.Attempts, error);
         await End(PrintStatements.Park, [job.InvoiceNumber, job.LeaseToken!, error],
             new InvoiceFailed { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, Reason = error });
     }
 
     private async Task<InvoiceIssued> Issued(PrintJob job)
     {
-        await using var scope = _scopes.CreateAsyncScope();
+        await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
         var issueDate = await db.Invoices.Where(invoice => invoice.Number == job.InvoiceNumber).Select(invoice => invoice.IssueDate).SingleAsync();
         return new() { OrderId = job.OrderId, InvoiceNumber = job.InvoiceNumber, IssueDate = issueDate };
@@ -259,14 +247,14 @@ public sealed class PrintWorker : BackgroundService
 
     private async Task Execute(string statement, object[] parameters)
     {
-        await using var scope = _scopes.CreateAsyncScope();
+        await using var scope = scopes.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<InvoicingDb>().Database.ExecuteSqlRawAsync(statement, parameters);
     }
 
     /// <summary>Ends the job, or puts it off, and says so, in one transaction, if the lease is still ours.</summary>
     private async Task End<T>(string statement, object[] parameters, T says) where T : class
     {
-        await using var scope = _scopes.CreateAsyncScope();
+        await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<InvoicingDb>();
         await using var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.ReadCommitted);
         if (await db.Database.ExecuteSqlRawAsync(statement, parameters) == 0)
@@ -295,31 +283,10 @@ public sealed class PrintWorker : BackgroundService
 
     private void Warn(Exception e, string what)
     {
-        if (_lastWarning is { } last && _time.GetElapsedTime(last) < QuietTime)
+        if (_lastWarning is { } last && time.GetElapsedTime(last) < QuietTime)
             return;
-        _lastWarning = _time.GetTimestamp();
-        _logger.LogWarning(e, "{What}; trying again with pauses (said once a minute)", what);
-    }
-
-    /// <returns>Whether it was raised.</returns>
-    private static async Task<bool> Wait(SemaphoreSlim signal, TimeSpan limit, CancellationToken stoppingToken)
-    {
-        var raised = signal.WaitAsync(limit, stoppingToken);
-        await ((Task)raised).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return raised is { IsCompletedSuccessfully: true, Result: true };
-    }
-
-    private static void Raise(SemaphoreSlim signal)
-    {
-        try
-        {
-            if (signal.CurrentCount == 0)
-                signal.Release();
-        }
-        // Two raised it at once; one is enough.
-        catch (SemaphoreFullException)
-        {
-        }
+        _lastWarning = time.GetTimestamp();
+        logger.LogWarning(e, "{What}; trying again with pauses (said once a minute)", what);
     }
 }
 

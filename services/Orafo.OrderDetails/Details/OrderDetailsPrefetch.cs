@@ -29,14 +29,14 @@ public sealed class OrderDetailsPrefetch : IPrefetch<OrderDetailsDb, GetOrderDet
     private static readonly Func<OrderDetailsDb, string[], IAsyncEnumerable<Coupon>> Coupons = EF.CompileAsyncQuery(
         (OrderDetailsDb db, string[] codes) => db.Coupons.AsNoTracking().Where(coupon => codes.Contains(coupon.Code)));
 
-    public async Task<OrderDetailsLookup> Load(OrderDetailsDb db, IReadOnlyList<GetOrderDetails> messages, CancellationToken cancellationToken)
+    public async Task<OrderDetailsLookup> Load(OrderDetailsDb db, IReadOnlyList<GetOrderDetails> messages, bool areNew, CancellationToken cancellationToken)
     {
         var orders = messages.Select(order => order.OrderId).Distinct().ToArray();
         var skus = messages.SelectMany(order => order.Lines).Select(line => line.Sku).Distinct(StringComparer.Ordinal).ToArray();
         var customers = messages.Select(order => order.CustomerNumber).Distinct(StringComparer.Ordinal).ToArray();
         var coupons = messages.Select(order => order.CouponCode).OfType<string>().Distinct(StringComparer.Ordinal).ToArray();
         return new(
-            await Details(db, orders).ToDictionaryAsync(detail => detail.OrderId, cancellationToken: cancellationToken),
+            areNew ? [] : await Details(db, orders).ToDictionaryAsync(detail => detail.OrderId, cancellationToken: cancellationToken),
             await Articles(db, skus).ToDictionaryAsync(article => article.Sku, StringComparer.Ordinal, cancellationToken),
             await Customers(db, customers).ToDictionaryAsync(customer => customer.Number, StringComparer.Ordinal, cancellationToken),
             coupons.Length == 0

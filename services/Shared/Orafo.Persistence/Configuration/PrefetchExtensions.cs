@@ -18,7 +18,14 @@ public interface IPrefetch<in TDbContext, in TMessage, TLoaded>
     where TLoaded : class
 {
     /// <summary>Loads. It should change nothing: a group may lose members before their turn comes.</summary>
-    Task<TLoaded> Load(TDbContext db, IReadOnlyList<TMessage> messages, CancellationToken cancellationToken);
+    /// <param name="db">Of the transaction.</param>
+    /// <param name="messages">Of the deliveries that share it.</param>
+    /// <param name="areNew">
+    /// Most likely none of them asks again for what was done before: it need not be looked for, if a unique index keeps it from being done twice. Where
+    /// that is so after all, the transaction fails, and each delivery is run again by itself, with <see langword="false"/>; so are those of the next minute.
+    /// </param>
+    /// <param name="cancellationToken">The first delivery's.</param>
+    Task<TLoaded> Load(TDbContext db, IReadOnlyList<TMessage> messages, bool areNew, CancellationToken cancellationToken);
 }
 
 /// <summary>Registers and uses <see cref="IPrefetch{TDbContext,TMessage,TLoaded}"/>.</summary>

@@ -59,9 +59,11 @@ internal sealed class ConsumerProfile(Guid id)
 {
     private const int FewestRuns = 3;
     private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan Memory = TimeSpan.FromMinutes(1);
     private readonly TimeSpan[] _lastRuns = new TimeSpan[16];
     private int _runs;
     private bool _isSlow;
+    private long _metKnown;
 
     public Guid Id => id;
 
@@ -74,6 +76,12 @@ internal sealed class ConsumerProfile(Guid id)
     /// <summary>It awaits something that takes its time: nobody should share a transaction with it.</summary>
     /// <remarks>Told by the quickest of its last runs: a busy machine, or code that runs for the first time, makes some of them long, not all.</remarks>
     public bool IsSlow => Volatile.Read(ref _isSlow);
+
+    /// <summary>Whether its messages most likely ask for what was never done.</summary>
+    public bool ExpectsNew(TimeProvider time) => Volatile.Read(ref _metKnown) is var met && (met == 0 || time.GetElapsedTime(met) > Memory);
+
+    /// <summary>One of a group asked again for what was done before. Where there is one, more may come: commands that were repeated, or a queue put back.</summary>
+    public void MetKnown(TimeProvider time) => Volatile.Write(ref _metKnown, time.GetTimestamp());
 
     /// <param name="time">Without what it waited for the database.</param>
     public void Took(TimeSpan time)

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using MassTransit.Configuration;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
@@ -49,7 +50,7 @@ internal sealed class DeliveryGroups<TDbContext>(
     public Task RunAlone(TDbContext db, Delivery<TDbContext> delivery) => Run(db, null, new([delivery]), isCareful: true, delivery.CancellationToken);
 
     private Task Run(TDbContext db, SharedLease<TDbContext>? lease, DeliveryGroup<TDbContext> group, bool isCareful, CancellationToken cancellationToken) =>
-        new UnitOfWork<TDbContext>(db, lease, group, isCareful, options, signal, handoff, instruments).Run(cancellationToken);
+        new UnitOfWork<TDbContext>(db, lease, group, isCareful, options, signal, handoff, instruments, time).Run(cancellationToken);
 
     private async Task RunGroup(DeliveryGroup<TDbContext> group)
     {
@@ -103,6 +104,12 @@ internal sealed class DeliveryGroups<TDbContext>(
         // Who is to blame, each one's own run will tell; it is also where the error is reported.
         catch (Exception e)
         {
+            if (e is DbUpdateException { InnerException: PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } })
+            {
+                foreach (var delivery in group.Deliveries)
+                    delivery.Consumer.MetKnown(time);
+            }
+
             LogContext.Debug?.Log("A group of {Count} deliveries is run one by one: {Error}", group.Deliveries.Length, e.Message);
             return false;
         }
@@ -130,7 +137,8 @@ internal sealed class DeliveryGroups<TDbContext>(
                 _isBusy = true;
             }
 
-            _ = Task.Run(Work);
+            // On this thread: until it has to wait for the database there is nobody who could be quicker.
+            _ = Work();
         }
 
         private async Task Work()

@@ -19,12 +19,14 @@ namespace MassTransit.EntityFrameworkCoreIntegration;
 /// is the delivery's own fault. Otherwise the inbox rows are written last, and a duplicate makes the whole unit fail.
 /// </param>
 /// <param name="options">Isolation.</param>
-/// <param name="signal">Raised after a commit with messages in it.</param>
+/// <param name="signal">Raised after a commit that leaves messages to the relay.</param>
 /// <param name="handoff">Sends them, if it can.</param>
 /// <param name="instruments">Count it.</param>
+/// <param name="time">The clock.</param>
 internal sealed class UnitOfWork<TDbContext>(
     TDbContext db, SharedLease<TDbContext>? lease, DeliveryGroup<TDbContext> group, bool isCareful, EntityFrameworkOutboxOptions<TDbContext> options,
-    OutboxSignal<TDbContext> signal, OutboxHandoff<TDbContext> handoff, OutboxInstruments<TDbContext> instruments)
+    OutboxSignal<TDbContext> signal, OutboxHandoff<TDbContext> handoff, OutboxInstruments<TDbContext> instruments,
+    TimeProvider time)
     where TDbContext : DbContext
 {
     private readonly List<OutboxWriter> _outboxes = [];
@@ -156,7 +158,10 @@ internal sealed class UnitOfWork<TDbContext>(
     private async Task Prefetch(CancellationToken cancellationToken)
     {
         foreach (var deliveries in group.Deliveries.Where(delivery => delivery.Prefetcher is not null).GroupBy(delivery => delivery.Prefetcher!))
-            _loaded[deliveries.Key] = await deliveries.Key.Load(db, [.. deliveries], cancellationToken);
+        {
+            var areNew = !isCareful && deliveries.All(delivery => delivery.Consumer.ExpectsNew(time));
+            _loaded[deliveries.Key] = await deliveries.Key.Load(db, [.. deliveries], areNew, cancellationToken);
+        }
     }
 
     private async Task Handle(Delivery<TDbContext> delivery, bool isDuplicate)
@@ -192,11 +197,13 @@ internal sealed class UnitOfWork<TDbContext>(
         if (end.IsRolledBack)
             return;
         instruments.Committed(_handled.Count);
-        if (end.Lease is not null)
-            handoff.Take(end.Published, end.Lease);
-        signal.Raise(handoff.IsForRelay(end.Published, end.Lease));
+        // Somebody waits for these, and for a message only who gets it.
         foreach (var outbox in _outboxes)
             outbox.Committed();
+        if (end.Lease is not null)
+            handoff.Take(end.Published, end.Lease);
+        if (handoff.IsForRelay(end.Published, end.Lease))
+            signal.Raise();
     }
 
     private List<NpgsqlBatchCommand> Close(TransactionEnd end)

@@ -4,52 +4,34 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
-/// <summary>Tells this process's relay, and whoever else wants to know, that a transaction committed, so that nobody need poll to find out.</summary>
-/// <remarks>Raised after every commit that stored a message; it may be raised after others, and it says nothing of other processes.</remarks>
-public sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : DbContext
+/// <summary>Tells this process's relay that a transaction committed, so that it need not poll to find out.</summary>
+internal sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : DbContext
 {
     private readonly Flag _relay = new();
     private readonly Flag _refused = new();
     private readonly Flag _news = new();
-    private readonly Lock _lock = new();
-    private Action[] _listeners = [];
 
-    /// <summary>Has something done after each commit, on the thread that committed: it may wake somebody, and no more.</summary>
-    /// <returns>Ends it.</returns>
-    public IDisposable Subscribe(Action wake)
+    /// <summary>The relay has something to claim, and so have those of other processes.</summary>
+    public void Raise()
     {
-        lock (_lock)
-            _listeners = [.. _listeners, wake];
-        return new Subscription(this, wake);
-    }
-
-    /// <param name="hasMessagesForRelay">Whether the relay has something to claim.</param>
-    internal void Raise(bool hasMessagesForRelay = true)
-    {
-        if (hasMessagesForRelay)
-        {
-            _relay.Raise();
-            _news.Raise();
-        }
-
-        foreach (var wake in Volatile.Read(ref _listeners))
-            wake();
+        _relay.Raise();
+        _news.Raise();
     }
 
     /// <summary>Another process has left something to whoever relays.</summary>
-    internal void Wake() => _relay.Raise();
+    public void Wake() => _relay.Raise();
 
     /// <summary>This process has put off a message that the broker refused.</summary>
-    internal void RaiseRefused() => _refused.Raise();
+    public void RaiseRefused() => _refused.Raise();
 
     /// <summary>Returns true when the relay has something to claim, false after <paramref name="timeout"/>.</summary>
-    internal Task<bool> Wait(TimeSpan timeout, CancellationToken cancellationToken) => _relay.Wait(timeout, cancellationToken);
+    public Task<bool> Wait(TimeSpan timeout, CancellationToken cancellationToken) => _relay.Wait(timeout, cancellationToken);
 
     /// <summary>Returns true when a message was put off, false after <paramref name="timeout"/>.</summary>
-    internal Task<bool> WaitForRefused(TimeSpan timeout, CancellationToken cancellationToken) => _refused.Wait(timeout, cancellationToken);
+    public Task<bool> WaitForRefused(TimeSpan timeout, CancellationToken cancellationToken) => _refused.Wait(timeout, cancellationToken);
 
     /// <summary>Returns when this process has left something to whoever relays; false when cancelled.</summary>
-    internal async Task<bool> HasNews(CancellationToken cancellationToken)
+    public async Task<bool> HasNews(CancellationToken cancellationToken)
     {
         try
         {
@@ -91,15 +73,6 @@ public sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : Db
         }
 
         public void Dispose() => _semaphore.Dispose();
-    }
-
-    private sealed class Subscription(OutboxSignal<TDbContext> signal, Action wake) : IDisposable
-    {
-        public void Dispose()
-        {
-            lock (signal._lock)
-                signal._listeners = [.. signal._listeners.Where(other => other != wake)];
-        }
     }
 }
 
@@ -171,5 +144,9 @@ internal sealed class OutboxSignalInterceptor<TDbContext>(OutboxSignal<TDbContex
             SharedWork.Of(db).IsSaving = isSaving;
     }
 
-    private void Raise(DbContext? db) => signal.Raise(db is not null && SharedWork.TryGet(db, out var work) && work.TakeHasMessagesForRelay());
+    private void Raise(DbContext? db)
+    {
+        if (db is not null && SharedWork.TryGet(db, out var work) && work.TakeHasMessagesForRelay())
+            signal.Raise();
+    }
 }

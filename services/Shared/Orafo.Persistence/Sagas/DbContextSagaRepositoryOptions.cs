@@ -69,7 +69,6 @@ internal sealed class DbContextSagaRepositoryOptions<TSaga> : ISagaLoader where 
 
     private async Task<List<TSaga>> Query(DbContext db, Guid[] correlationIds, CancellationToken cancellationToken)
     {
-        var sagas = db.Set<TSaga>().Where(saga => correlationIds.Contains(saga.CorrelationId));
         if (ConcurrencyMode == ConcurrencyMode.Pessimistic)
         {
             var locked = db.Set<TSaga>().FromSqlRaw(_lockStatement ??= LockStatement(db), [correlationIds]);
@@ -79,7 +78,7 @@ internal sealed class DbContextSagaRepositoryOptions<TSaga> : ISagaLoader where 
             await locked.Select(saga => saga.CorrelationId).ToListAsync(cancellationToken);
         }
 
-        return await Customize(sagas).AsTracking().ToListAsync(cancellationToken);
+        return await Customize(db.Set<TSaga>().Where(saga => correlationIds.Contains(saga.CorrelationId))).AsTracking().ToListAsync(cancellationToken);
     }
 
     private IKey Key(DbContext db) => _key ??= db.Model.FindEntityType(typeof(TSaga))?.FindPrimaryKey()
