@@ -104,6 +104,8 @@ public sealed class A_print_job
             Assert.That((line.TakeRoom(), IsLeased()), Is.EqualTo((1, false)), "the hand is for somebody who waits");
             line.GiveBack(1);
             Assert.That(IsLeased(), Is.True, "nobody did");
+            line.Close();
+            Assert.That(IsLeased(), Is.False, "the worker stops");
         }
 
         line.Dispose();

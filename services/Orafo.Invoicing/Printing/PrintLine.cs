@@ -20,6 +20,7 @@ public sealed class PrintLine(IOptions<PrintingOptions> options, TimeProvider ti
     private int _isWoken;
     private int _underWay;
     private int _mustLook;
+    private volatile bool _isClosed;
     private long _lastPrompt;
     private long _pageTicks = TimeSpan.TicksPerMinute;
 
@@ -40,7 +41,7 @@ public sealed class PrintLine(IOptions<PrintingOptions> options, TimeProvider ti
     /// <param name="now">By the database's clock.</param>
     public bool TryLease(PrintJob job, DateTimeOffset now)
     {
-        if (!IsPrompt || MustLook || Room <= 0)
+        if (!IsPrompt || _isClosed || MustLook || Room <= 0)
             return false;
         job.LeaseTo(Guid.CreateVersion7(), now + _options.Lease);
         return true;
@@ -105,6 +106,9 @@ public sealed class PrintLine(IOptions<PrintingOptions> options, TimeProvider ti
         await ((Task)_wake.WaitAsync(limit, cancellationToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Volatile.Write(ref _isWoken, 0);
     }
+
+    /// <summary>The worker stops: jobs are left to others.</summary>
+    public void Close() => _isClosed = true;
 
     public void Dispose() => _wake.Dispose();
 

@@ -23,6 +23,12 @@ public sealed class PrintWorker(
     private readonly SemaphoreSlim _free = new(options.Value.Parallelism);
     private long? _lastWarning;
 
+    public override Task StopAsync(CancellationToken cancellationToken)
+    {
+        line.Close();
+        return base.StopAsync(cancellationToken);
+    }
+
     public override void Dispose()
     {
         base.Dispose();
