@@ -14,7 +14,7 @@ namespace Orafo.Invoicing;
 /// <param name="Series">Held until the transaction ends: nobody else gets a number of it meanwhile. Null if every order has its invoice.</param>
 /// <param name="IssueDate">Of those that are to be issued.</param>
 /// <param name="IssuedAt">The same as a moment.</param>
-/// <param name="Now">By the database's clock, when the series was asked for.</param>
+/// <param name="Now">By the database's clock, when the series was asked for; means nothing without one.</param>
 public sealed record InvoicesToIssue(
     IReadOnlyDictionary<Guid, Invoice> Issued, IReadOnlyDictionary<Guid, PrintJob> PrintJobs, InvoiceSeries? Series, DateOnly IssueDate, DateTimeOffset IssuedAt,
     DateTimeOffset Now);

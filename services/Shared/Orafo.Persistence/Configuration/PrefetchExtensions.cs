@@ -21,8 +21,8 @@ public interface IPrefetch<in TDbContext, in TMessage, TLoaded>
     /// <param name="db">Of the transaction.</param>
     /// <param name="messages">Of the deliveries that share it.</param>
     /// <param name="areNew">
-    /// Most likely none of them asks again for what was done before: it need not be looked for, if a unique index keeps it from being done twice. Where
-    /// that is so after all, the transaction fails, and each delivery is run again by itself, with <see langword="false"/>; so are those of the next minute.
+    /// Most likely none of them asks again for what was done before: it need not be looked for, if a unique index keeps it from being done twice. If one
+    /// does, the transaction fails, each delivery is run again by itself with <see langword="false"/>, and so is every other one within a minute.
     /// </param>
     /// <param name="cancellationToken">The first delivery's.</param>
     Task<TLoaded> Load(TDbContext db, IReadOnlyList<TMessage> messages, bool areNew, CancellationToken cancellationToken);

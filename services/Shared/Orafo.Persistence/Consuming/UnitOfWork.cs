@@ -197,7 +197,7 @@ internal sealed class UnitOfWork<TDbContext>(
         if (end.IsRolledBack)
             return;
         instruments.Committed(_handled.Count);
-        // Somebody waits for these, and for a message only who gets it.
+        // First: a client may wait for it, and to wake it takes less time than to send.
         foreach (var outbox in _outboxes)
             outbox.Committed();
         if (end.Lease is not null)

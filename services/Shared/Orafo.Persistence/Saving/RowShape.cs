@@ -17,7 +17,6 @@ internal sealed class RowShape
     private static readonly ConditionalWeakTable<ITable, Shapes> Known = [];
 
     private readonly Column[] _columns;
-
     private readonly string? _sql;
     private readonly string? _sqlOfOne;
 
