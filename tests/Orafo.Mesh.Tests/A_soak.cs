@@ -11,6 +11,7 @@ public sealed class A_soak
         var json = Path.GetTempFileName();
         try
         {
+            var before = Testing.Mesh.Leftovers("soak");
             var (exitCode, output) = await Testing.Mesh.RunLauncherAsync("soak", "--orders", "600", "--rate", "100", "--json", json);
             Assert.That(exitCode, Is.Zero, output);
 
@@ -23,7 +24,7 @@ public sealed class A_soak
                 Assert.That(report.GetProperty("expensive").GetArrayLength(), Is.EqualTo(10));
                 Assert.That(report.GetProperty("expensive")[0].GetProperty("milliseconds").GetDouble(), Is.Positive);
                 Assert.That(report.GetProperty("idleCpuPercent").GetDouble(), Is.Positive);
-                Assert.That(Directory.EnumerateDirectories(Path.GetTempPath(), "orafo-soak-*"), Is.Empty);
+                Assert.That(Testing.Mesh.Leftovers("soak"), Is.SubsetOf(before));
             }
         }
         finally

@@ -57,6 +57,9 @@ public sealed class Mesh : IAsyncDisposable
         return (process.ExitCode, await output + await errors);
     }
 
+    /// <summary>The directories of a command that has a mesh to itself. A run that was killed leaves its own: compare with those that were there before.</summary>
+    public static string[] Leftovers(string command) => System.IO.Directory.GetDirectories(Path.GetTempPath(), $"orafo-{command}-*");
+
     /// <summary><c>status --json</c>.</summary>
     public async Task<JsonElement> StatusAsync() => JsonDocument.Parse((await RunAsync("status", "--json")).Output).RootElement;
 
