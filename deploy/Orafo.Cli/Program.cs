@@ -76,7 +76,43 @@ rateOption.Validators.Add(result =>
     if (result.GetValueOrDefault<int>() is not (>= 1 and <= 10_000))
         result.AddError("--rate is a number from 1 to 10000.");
 });
+var waitingOption = new Option<int[]>("--waiting")
+{
+    Description = "How many jobs wait all the time, one after another.",
+    HelpName = "N",
+    AllowMultipleArgumentsPerToken = true,
+    DefaultValueFactory = _ => [1000, 1_000_000],
+};
+waitingOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int[]>() is not { Length: > 0 } waiting || !Array.TrueForAll(waiting, jobs => jobs is >= 1 and <= QueueBenchCommand.MostWaiting))
+        result.AddError($"--waiting is a number from 1 to {QueueBenchCommand.MostWaiting}, or several.");
+});
+var workersOption = new Option<int[]>("--workers")
+{
+    Description = "How many workers there are, one after another.",
+    HelpName = "N",
+    AllowMultipleArgumentsPerToken = true,
+    DefaultValueFactory = _ => [1, 4, 16],
+};
+workersOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int[]>() is not { Length: > 0 } workers || !Array.TrueForAll(workers, count => count is >= 1 and <= QueueBenchCommand.MostWorkers))
+        result.AddError($"--workers is a number from 1 to {QueueBenchCommand.MostWorkers}, or several.");
+});
+var secondsOption = new Option<int>("--seconds") { Description = "How long each measurement is.", HelpName = "S", DefaultValueFactory = _ => 10 };
+secondsOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is not (>= 1 and <= QueueBenchCommand.MostSeconds))
+        result.AddError($"--seconds is a number from 1 to {QueueBenchCommand.MostSeconds}.");
+});
 var testArguments = new Argument<string[]>("arguments") { Description = "For dotnet test, after --: for example -- --filter Name~Invoice", Arity = ArgumentArity.ZeroOrMore };
+
+var bench = Command("bench", "Measures a mesh of its own: orders a second, CPU, latency, round trips.", [ordersOption, backlogOption, jsonFileOption],
+    (parsed, stop) => BenchCommand.RunAsync(parsed.GetValue(ordersOption), parsed.GetValue(backlogOption)!, parsed.GetValue(jsonFileOption), stop));
+bench.Add(Command("pgq", "Measures Orafo.Pgq instead: jobs a second and claim latency, on a PostgreSQL of its own.", [waitingOption, workersOption, secondsOption, jsonFileOption],
+    (parsed, stop) => QueueBenchCommand.RunAsync(
+        parsed.GetValue(waitingOption)!, parsed.GetValue(workersOption)!, TimeSpan.FromSeconds(parsed.GetValue(secondsOption)), parsed.GetValue(jsonFileOption), stop)));
 
 var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, no accepted order is lost, none is handled twice.")
 {
@@ -96,8 +132,7 @@ var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, n
         (parsed, stop) => AuditCommand.RunAsync(Data(parsed), stop)),
     Command("outbox", "The messages that the broker refused, why, and when they are sent again.", [retryOption, dataOption],
         (parsed, stop) => OutboxCommand.RunAsync(Data(parsed), parsed.GetValue(retryOption), stop)),
-    Command("bench", "Measures a mesh of its own: orders a second, CPU, latency, round trips.", [ordersOption, backlogOption, jsonFileOption],
-        (parsed, stop) => BenchCommand.RunAsync(parsed.GetValue(ordersOption), parsed.GetValue(backlogOption)!, parsed.GetValue(jsonFileOption), stop)),
+    bench,
     Command("chaos", "Kills parts of a mesh of its own, again and again, under load; exit code 0 only if each order was done once.",
         [chaosOrdersOption, everyOption, killOption, seedOption],
         (parsed, stop) => ChaosCommand.RunAsync(

@@ -12,10 +12,12 @@ public sealed class References
     private static readonly Dictionary<string, string[]> Allowed = new()
     {
         ["Orafo.Contracts"] = [],
-        ["Orafo.Persistence"] = [],
-        ["Orafo.ServiceDefaults"] = ["Orafo.Contracts", "Orafo.Persistence"],
+        ["Orafo.Postgres"] = [],
+        ["Orafo.Persistence"] = ["Orafo.Postgres"],
+        ["Orafo.Pgq"] = ["Orafo.Postgres"],
+        ["Orafo.ServiceDefaults"] = ["Orafo.Contracts", "Orafo.Persistence", "Orafo.Pgq"],
         ["Orafo.Printer"] = [],
-        ["service"] = ["Orafo.Contracts", "Orafo.ServiceDefaults", "Orafo.Persistence"],
+        ["service"] = ["Orafo.Contracts", "Orafo.ServiceDefaults", "Orafo.Persistence", "Orafo.Pgq"],
     };
 
     private static IEnumerable<string> Projects =>
@@ -35,6 +37,10 @@ public sealed class References
     [Test]
     public void Keep_the_transport_out_of_the_persistence() =>
         Assert.That(ReferencesOf("Orafo.Persistence", "PackageReference"), Has.None.Contains("RabbitMQ").And.None.Contains("AspNetCore"));
+
+    [Test]
+    public void Keep_messaging_out_of_the_queue_of_jobs() =>
+        Assert.That(ReferencesOf("Orafo.Pgq", "PackageReference").Concat(ReferencesOf("Orafo.Postgres", "PackageReference")), Has.None.Contains("MassTransit").And.None.Contains("RabbitMQ"));
 
     [Test]
     public void Never_fall_back_to_what_is_only_in_memory()

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using Orafo.Postgres;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 

@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Orafo.Postgres;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 

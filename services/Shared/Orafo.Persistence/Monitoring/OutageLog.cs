@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Data.Common;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging;
+using Orafo.Postgres;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 

@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
+using Orafo.Postgres;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 

@@ -1,21 +1,24 @@
 using System.Data.Common;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Orafo.Postgres;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
 /// <summary>Tells this process's relay that a transaction committed, so that it need not poll to find out.</summary>
 internal sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : DbContext
 {
-    private readonly Flag _relay = new();
-    private readonly Flag _refused = new();
-    private readonly Flag _news = new();
+    private readonly WakeFlag _relay = new();
+    private readonly WakeFlag _refused = new();
+
+    /// <summary>This process has left something to whoever relays.</summary>
+    public WakeFlag News { get; } = new();
 
     /// <summary>The relay has something to claim, and so have those of other processes.</summary>
     public void Raise()
     {
         _relay.Raise();
-        _news.Raise();
+        News.Raise();
     }
 
     /// <summary>Another process has left something to whoever relays.</summary>
@@ -30,49 +33,11 @@ internal sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : 
     /// <summary>Returns true when a message was put off, false after <paramref name="timeout"/>.</summary>
     public Task<bool> WaitForRefused(TimeSpan timeout, CancellationToken cancellationToken) => _refused.Wait(timeout, cancellationToken);
 
-    /// <summary>Returns when this process has left something to whoever relays; false when cancelled.</summary>
-    public async Task<bool> HasNews(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await _news.Wait(Timeout.InfiniteTimeSpan, cancellationToken);
-            return true;
-        }
-        catch (OperationCanceledException)
-        {
-            return false;
-        }
-    }
-
     public void Dispose()
     {
         _relay.Dispose();
         _refused.Dispose();
-        _news.Dispose();
-    }
-
-    /// <summary>Wakes one who waits, however often it is raised meanwhile.</summary>
-    private sealed class Flag : IDisposable
-    {
-        private readonly SemaphoreSlim _semaphore = new(0);
-        private int _raised;
-
-        public void Raise()
-        {
-            if (Interlocked.Exchange(ref _raised, 1) == 0)
-                _semaphore.Release();
-        }
-
-        public async Task<bool> Wait(TimeSpan timeout, CancellationToken cancellationToken)
-        {
-            var isRaised = await _semaphore.WaitAsync(timeout, cancellationToken);
-            // Lowered before the caller looks: what is raised from here on wakes it again.
-            if (isRaised)
-                Volatile.Write(ref _raised, 0);
-            return isRaised;
-        }
-
-        public void Dispose() => _semaphore.Dispose();
+        News.Dispose();
     }
 }
 

@@ -1,0 +1,263 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using NpgsqlTypes;
+using Orafo.Postgres;
+
+namespace Orafo.Pgq;
+
+/// <summary>A queue in a table: publishes jobs to it, finds them, and does what an operator decides.</summary>
+/// <typeparam name="TPayload">What a job carries.</typeparam>
+#pragma warning disable CA1711 // It is no collection, but a queue it is.
+public sealed class JobQueue<TPayload> : IDisposable
+#pragma warning restore CA1711
+{
+    private const int LongestDeduplicationKey = 200;
+    private const int MostPriority = 1000;
+    private static readonly TimeSpan ClockDifference = TimeSpan.FromMinutes(1);
+
+    private readonly QueueStatements _statements;
+    private readonly JobQueueOptions _options;
+    private readonly NpgsqlDataSource _database;
+    private readonly PgqInstruments _instruments;
+    private readonly TimeProvider _time;
+    private readonly Action _wake;
+
+    internal JobQueue(string name, JobQueueOptions options, NpgsqlDataSource database, PgqInstruments instruments, TimeProvider time)
+    {
+        (Name, _options, _database, _instruments, _time) = (name, options, database, instruments, time);
+        _statements = QueueStatements.Of(name);
+        _wake = Wake;
+    }
+
+    /// <summary>Its name, and its table's.</summary>
+    public string Name { get; }
+
+    internal QueueStatements Statements => _statements;
+
+    internal NpgsqlDataSource Database => _database;
+
+    internal PgqInstruments Instruments => _instruments;
+
+    internal JsonSerializerOptions Json => _options.Json;
+
+    /// <summary>Raised when other processes are to hear of new jobs.</summary>
+    internal WakeFlag News { get; } = new();
+
+    /// <summary>Has the workers of this process look; null if there are none.</summary>
+    internal Action? Workers { get; set; }
+
+    /// <summary>Publishes a job in a transaction of its own.</summary>
+    /// <returns>False if one with its de-duplication key is not over.</returns>
+    /// <exception cref="ArgumentException">It cannot be published as it is; the message says why.</exception>
+    /// <exception cref="InvalidOperationException">There is no such queue.</exception>
+    public async Task<bool> PublishAsync(NewJob<TPayload> job, CancellationToken cancellationToken = default) =>
+        (await PublishAsync([job], cancellationToken)).Count > 0;
+
+    /// <summary>Publishes jobs in one transaction of their own, by one statement.</summary>
+    /// <returns>The ids of those that were published: all but those whose de-duplication key another one has that is not over.</returns>
+    /// <exception cref="ArgumentException">One of them cannot be published as it is; none is.</exception>
+    /// <exception cref="InvalidOperationException">There is no such queue.</exception>
+    public async Task<IReadOnlyCollection<Guid>> PublishAsync(IReadOnlyCollection<NewJob<TPayload>> jobs, CancellationToken cancellationToken = default)
+    {
+        var rows = Check(jobs);
+        await using var connection = await _database.OpenConnectionAsync(cancellationToken);
+        var published = await Insert(connection, null, rows, cancellationToken);
+        Wake();
+        return published;
+    }
+
+    /// <summary>Publishes jobs in the caller's transaction: they are there if and only if it commits.</summary>
+    /// <remarks>Call <see cref="Wake"/> after the commit, or they are found only when the workers look by themselves.</remarks>
+    /// <returns>The ids of those that are published if it does.</returns>
+    /// <exception cref="ArgumentException">One of them cannot be published as it is; none is, and the transaction is unharmed.</exception>
+    /// <exception cref="InvalidOperationException">There is no such queue.</exception>
+    public Task<IReadOnlyCollection<Guid>> PublishAsync(
+        NpgsqlTransaction transaction, IReadOnlyCollection<NewJob<TPayload>> jobs, CancellationToken cancellationToken = default)
+    {
+        var connection = transaction.Connection ?? throw new InvalidOperationException("The transaction is over.");
+        return Insert(connection, transaction, Check(jobs), cancellationToken);
+    }
+
+    /// <summary>Publishes a job with the next SaveChanges of the DbContext: it is there if and only if that commits, and workers look then.</summary>
+    /// <param name="db">Has the queue in its model (<c>AddJobQueue</c>) and tells of its commits (<c>UseJobQueues</c>).</param>
+    /// <param name="job">With a de-duplication key that is in use, SaveChanges fails (23505). To be told instead, publish in a transaction.</param>
+    /// <exception cref="ArgumentException">It cannot be published as it is; nothing was added.</exception>
+    /// <exception cref="InvalidOperationException">The DbContext does not know the queue, or does not tell of its commits.</exception>
+    public void Publish(DbContext db, NewJob<TPayload> job)
+    {
+        var (payload, metadata) = Check(job);
+        if (job.Delay is not null)
+            throw new ArgumentException($"A DbContext does not ask the database for the time: use {nameof(job.NotBefore)}.", nameof(job));
+        JobQueueInterceptor.Instance.Expect(db, _wake);
+        var publisher = Activity.Current;
+        db.Set<JobRow>(Name).Add(new JobRow
+        {
+            Id = job.Id,
+            Payload = payload,
+            Metadata = metadata,
+            Priority = job.Priority,
+            Due = job.NotBefore,
+            DeduplicationKey = job.DeduplicationKey,
+            TraceParent = publisher?.Id,
+            TraceState = publisher?.TraceStateString,
+        });
+        _instruments.Published(Name, 1);
+    }
+
+    /// <summary>There are, or may be, new jobs, and they are committed: workers here and elsewhere look. Costs nothing if called often.</summary>
+    public void Wake()
+    {
+        Workers?.Invoke();
+        News.Raise();
+    }
+
+    /// <summary>Cancels a job: at once if nobody runs it; otherwise its handler's token is cancelled, at the latest when its lease is renewed.</summary>
+    /// <returns>False if there is no such job, or it is over.</returns>
+    public async Task<bool> CancelAsync(Guid id, CancellationToken cancellationToken = default)
+    {
+        await using var batch = _database.CreateBatch();
+        batch.BatchCommands.Add(new(_statements.AskToCancel) { Parameters = { new() { Value = id } } });
+        batch.BatchCommands.Add(new(_statements.Cancel) { Parameters = { new() { Value = id } } });
+        var state = (string?)await batch.ExecuteScalarAsync(cancellationToken);
+        if (state is not (null or JobStates.Running))
+            _instruments.Finished(Name, JobStates.Cancelled, null);
+        return state is not null;
+    }
+
+    /// <summary>Tries a parked or scheduled job now, with all attempts before it.</summary>
+    /// <returns>False if there is no such job in one of these states.</returns>
+    public async Task<bool> RetryAsync(Guid id, CancellationToken cancellationToken = default)
+    {
+        await using var retry = _database.CreateCommand(_statements.Retry);
+        retry.Parameters.Add(new() { Value = id });
+        var isRetried = await retry.ExecuteNonQueryAsync(cancellationToken) > 0;
+        if (isRetried)
+            Wake();
+        return isRetried;
+    }
+
+    /// <summary>A job, in line or over; null if it never was or is forgotten.</summary>
+    public async Task<JobStatus?> FindAsync(Guid id, CancellationToken cancellationToken = default)
+    {
+        await using var find = _database.CreateCommand(_statements.Find);
+        find.Parameters.Add(new() { Value = id });
+        await using var reader = await find.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken) ? JobStatus.Read(reader) : null;
+    }
+
+    /// <summary>Jobs that are not over, in the order of their ids.</summary>
+    /// <param name="state">One of <see cref="JobStates"/>, or null for any.</param>
+    /// <param name="after">The last id of the page before.</param>
+    /// <param name="limit">Of the page: 1 to 1000.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task<IReadOnlyList<JobStatus>> ListAsync(
+        string? state = null, Guid after = default, int limit = 100, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, 1000);
+        await using var list = _database.CreateCommand(_statements.List);
+        list.Parameters.Add(new() { Value = (object?)state ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        list.Parameters.Add(new() { Value = after });
+        list.Parameters.Add(new() { Value = limit });
+        List<JobStatus> jobs = [];
+        await using var reader = await list.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+            jobs.Add(JobStatus.Read(reader));
+        return jobs;
+    }
+
+    public void Dispose() => News.Dispose();
+
+    /// <summary>What a row is made of.</summary>
+    /// <exception cref="ArgumentException">It cannot be one.</exception>
+    internal (string Payload, string Metadata) Check(NewJob<TPayload> job)
+    {
+        var payload = Checked(JsonSerializer.Serialize(job.Payload, _options.Json), "payload");
+        var metadata = Checked(JsonSerializer.Serialize(job.Metadata), "metadata");
+        if (job.Priority is < -MostPriority or > MostPriority)
+            throw new ArgumentException($"A priority is from -{MostPriority} to {MostPriority}, not {job.Priority}.", nameof(job));
+        if (job.NotBefore is { } notBefore && notBefore < _time.GetUtcNow() - ClockDifference)
+            throw new ArgumentException($"A job cannot be scheduled for the past ({notBefore:O}).", nameof(job));
+        if (job.Delay is { } delay && delay < TimeSpan.Zero)
+            throw new ArgumentException($"A job cannot be scheduled for the past (in {delay}).", nameof(job));
+        if (job is { NotBefore: not null, Delay: not null })
+            throw new ArgumentException("A job is scheduled by NotBefore or by Delay, not by both.", nameof(job));
+        if (job.DeduplicationKey is { } key && (key.Length is 0 or > LongestDeduplicationKey || key.Contains('\0', StringComparison.Ordinal)))
+            throw new ArgumentException($"A de-duplication key has 1 to {LongestDeduplicationKey} characters, none of them NUL.", nameof(job));
+        return (payload, metadata);
+    }
+
+    private string Checked(string json, string what)
+    {
+        var bytes = System.Text.Encoding.UTF8.GetByteCount(json);
+        if (bytes > _options.MaxBytes)
+            throw new ArgumentException($"The {what} of a job of the queue '{Name}' may have {_options.MaxBytes} bytes; this one has {bytes}.", what);
+        // PostgreSQL keeps no NUL in a text, and refuses it within the transaction.
+        if (json.Contains("\\u0000", StringComparison.Ordinal) && HasNul(json))
+            throw new ArgumentException($"The {what} of a job contains the character NUL, which PostgreSQL does not keep.", what);
+        return json;
+    }
+
+    /// <summary>Whether the escape is one: an escaped backslash may stand before its u.</summary>
+    private static bool HasNul(string json)
+    {
+        for (var i = json.IndexOf('\\', StringComparison.Ordinal); i >= 0 && i + 1 < json.Length; i = json.IndexOf('\\', i + 2))
+        {
+            if (json.AsSpan(i).StartsWith("\\u0000", StringComparison.Ordinal))
+                return true;
+        }
+
+        return false;
+    }
+
+    private List<(NewJob<TPayload> Job, string Payload, string Metadata)> Check(IReadOnlyCollection<NewJob<TPayload>> jobs)
+    {
+        List<(NewJob<TPayload>, string, string)> rows = new(jobs.Count);
+        foreach (var job in jobs)
+        {
+            var (payload, metadata) = Check(job);
+            rows.Add((job, payload, metadata));
+        }
+
+        return rows;
+    }
+
+    private async Task<IReadOnlyCollection<Guid>> Insert(
+        NpgsqlConnection connection, NpgsqlTransaction? transaction, List<(NewJob<TPayload> Job, string Payload, string Metadata)> rows, CancellationToken cancellationToken)
+    {
+        var publisher = Activity.Current;
+        await using var insert = new NpgsqlCommand(_statements.Publish, connection, transaction)
+        {
+            Parameters =
+            {
+                new() { Value = rows.ConvertAll(row => row.Job.Id).ToArray() },
+                new() { Value = rows.ConvertAll(row => row.Payload).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb },
+                new() { Value = rows.ConvertAll(row => row.Metadata).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb },
+                new() { Value = rows.ConvertAll(row => row.Job.Priority).ToArray() },
+                new() { Value = rows.ConvertAll(row => row.Job.NotBefore?.UtcDateTime).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
+                new() { Value = rows.ConvertAll(row => row.Job.Delay).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Interval },
+                new() { Value = rows.ConvertAll(row => row.Job.DeduplicationKey).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
+                new() { Value = (object?)publisher?.Id ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
+                new() { Value = (object?)publisher?.TraceStateString ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
+            },
+        };
+        try
+        {
+            HashSet<Guid> published = new(rows.Count);
+            await using var reader = await insert.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+                published.Add(reader.GetGuid(0));
+            _instruments.Published(Name, published.Count);
+            return published;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            throw Unknown(e);
+        }
+    }
+
+    internal InvalidOperationException Unknown(Exception inner) =>
+        new($"There is no queue '{Name}' in this database's search path: create it with {nameof(JobQueueSchema)}, by hand or in a migration.", inner);
+}

@@ -1,0 +1,66 @@
+using System.Collections.Concurrent;
+
+namespace Orafo.Pgq;
+
+/// <summary>The statements of the folder Sql, for one queue.</summary>
+internal sealed class QueueStatements
+{
+    private static readonly ConcurrentDictionary<string, QueueStatements> Known = new(StringComparer.Ordinal);
+
+    private QueueStatements(string queue)
+    {
+        PlanOnce = Read("plan_once", queue);
+        Publish = Read("publish", queue);
+        Promote = Read("promote", queue);
+        Reap = Read("reap", queue);
+        Claim = Read("claim", queue);
+        NextDue = Read("next_due", queue);
+        Renew = Read("renew", queue);
+        Finish = Read("finish", queue);
+        PutOff = Read("put_off", queue);
+        Release = Read("release", queue);
+        Report = Read("report", queue);
+        AskToCancel = Read("ask_to_cancel", queue);
+        Cancel = Read("cancel", queue);
+        Retry = Read("retry", queue);
+        Find = Read("find", queue);
+        List = Read("list", queue);
+        Watch = Read("watch", queue);
+        KeepHistory = Read("keep_history", queue);
+    }
+
+    public string PlanOnce { get; }
+    public string Publish { get; }
+    public string Promote { get; }
+    public string Reap { get; }
+    public string Claim { get; }
+    public string NextDue { get; }
+    public string Renew { get; }
+    public string Finish { get; }
+    public string PutOff { get; }
+    public string Release { get; }
+    public string Report { get; }
+    public string AskToCancel { get; }
+    public string Cancel { get; }
+    public string Retry { get; }
+    public string Find { get; }
+    public string List { get; }
+    public string Watch { get; }
+    public string KeepHistory { get; }
+
+    /// <exception cref="ArgumentException">That is no name of a queue.</exception>
+    public static QueueStatements Of(string queue) => Known.GetOrAdd(queue, name => new QueueStatements(Checked(name)));
+
+    /// <summary>A name goes into statements as it is, so it is of few characters; and short, for other names are made of it.</summary>
+    public static string Checked(string queue) =>
+        queue.Length is > 0 and <= 40 && char.IsAsciiLetterLower(queue[0]) && queue.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_')
+            ? queue
+            : throw new ArgumentException($"'{queue}' is no name of a queue: a letter a to z, then up to 39 of a to z, 0 to 9 and _.", nameof(queue));
+
+    public static string Read(string statement, string queue)
+    {
+        using var stream = typeof(QueueStatements).Assembly.GetManifestResourceStream(statement)!;
+        using var text = new StreamReader(stream);
+        return text.ReadToEnd().Replace("{queue}", queue, StringComparison.Ordinal);
+    }
+}

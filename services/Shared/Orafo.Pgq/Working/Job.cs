@@ -1,0 +1,113 @@
+using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace Orafo.Pgq;
+
+/// <summary>A job while it is done.</summary>
+public sealed class Job<TPayload>
+{
+    private readonly JobQueue<TPayload> _queue;
+    private readonly Lease _lease;
+    private readonly JobWorkerOptions _options;
+
+    internal Job(JobQueue<TPayload> queue, Lease lease, JobWorkerOptions options, TPayload payload) =>
+        (_queue, _lease, _options, Payload, Metadata) = (queue, lease, options, payload, Read(lease.Job.Metadata));
+
+    public Guid Id => _lease.Job.Id;
+
+    /// <summary>What is to be done.</summary>
+    public TPayload Payload { get; }
+
+    /// <summary>As it was published; what is no text in it is given as JSON.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>1 the first time.</summary>
+    public int Attempt => _lease.Job.Attempts;
+
+    /// <summary>By the database's clock, like the other times.</summary>
+    public DateTimeOffset CreatedAt => _lease.Job.CreatedAt;
+
+    /// <summary>When it was to be done.</summary>
+    public DateTimeOffset Due => _lease.Job.Due;
+
+    /// <summary>When this attempt began.</summary>
+    public DateTimeOffset StartedAt => _lease.Job.StartedAt;
+
+    /// <summary>If this one fails, the job is parked.</summary>
+    public bool IsLastAttempt => Attempt >= _options.MaxAttempts;
+
+    internal bool IsEnded { get; private set; }
+
+    /// <summary>Says how far it is, for those who look at the job.</summary>
+    /// <param name="progress">At most 1000 characters.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="LeaseLostException">The lease ran out.</exception>
+    public async Task ReportAsync(string progress, CancellationToken cancellationToken = default)
+    {
+        if (progress.Length > 1000)
+            throw new ArgumentException($"What is said of a job's progress may have 1000 characters, not {progress.Length}.", nameof(progress));
+        await using var report = _queue.Database.CreateCommand(_queue.Statements.Report);
+        report.Parameters.Add(new() { Value = Id });
+        report.Parameters.Add(new() { Value = _lease.Token });
+        report.Parameters.Add(new() { Value = progress });
+        if (await report.ExecuteNonQueryAsync(cancellationToken) == 0)
+            throw new LeaseLostException();
+    }
+
+    /// <summary>Ends the attempt in the handler's own transaction: so it ended if and only if that commits. The handler then returns the same outcome.</summary>
+    /// <param name="transaction">On the database of the queue.</param>
+    /// <param name="outcome">Any: a job that is tried later, or parked, can be so together with what else is written about it.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="LeaseLostException">The lease ran out: roll back.</exception>
+    public async Task EndAsync(NpgsqlTransaction transaction, JobOutcome outcome, CancellationToken cancellationToken = default)
+    {
+        var end = new AttemptEnd(_lease, outcome, _options);
+        await using var command = new NpgsqlCommand(
+            end.Ended is null ? _queue.Statements.PutOff : _queue.Statements.Finish, transaction.Connection, transaction);
+        foreach (var parameter in end.Ended is { } ended ? AttemptEnds.Parameters([ended]) : AttemptEnds.Parameters([end.PutOff!]))
+            command.Parameters.Add(parameter);
+        _lease.IsEnding = true;
+        if (await command.ExecuteScalarAsync(cancellationToken) is null)
+            throw new LeaseLostException();
+        IsEnded = true;
+    }
+
+    /// <summary>Ends the job with the next SaveChanges of the DbContext: it is over if and only if that commits. The handler then returns Done.</summary>
+    /// <remarks>If another worker has the job meanwhile, SaveChanges fails with a DbUpdateConcurrencyException.</remarks>
+    /// <param name="db">Has the queue in its model.</param>
+    /// <param name="result">For the history.</param>
+    /// <exception cref="LeaseLostException">The lease ran out: write nothing.</exception>
+    public void Finish(DbContext db, string? result = null)
+    {
+        if (_lease.IsLost)
+            throw new LeaseLostException();
+        var job = _lease.Job;
+        db.Set<JobRow>(_queue.Name).Remove(new JobRow { Id = job.Id, LeaseToken = _lease.Token });
+        db.Set<JobHistoryRow>(JobQueueModelExtensions.HistoryOf(_queue.Name)).Add(new JobHistoryRow
+        {
+            Id = job.Id,
+            Outcome = JobStates.Done,
+            Priority = job.Priority,
+            GroupKey = job.Group,
+            DeduplicationKey = job.DeduplicationKey,
+            Payload = job.Payload,
+            Metadata = job.Metadata,
+            Attempts = job.Attempts,
+            Result = result,
+            TraceParent = job.TraceParent,
+            CreatedAt = job.CreatedAt,
+            Due = job.Due,
+            StartedAt = job.StartedAt,
+        });
+        _lease.IsEnding = true;
+        IsEnded = true;
+    }
+
+    private static Dictionary<string, string> Read(string metadata)
+    {
+        using var json = JsonDocument.Parse(metadata);
+        return json.RootElement.EnumerateObject()
+            .ToDictionary(member => member.Name, member => member.Value.ValueKind == JsonValueKind.String ? member.Value.GetString()! : member.Value.GetRawText(), StringComparer.Ordinal);
+    }
+}

@@ -1,0 +1,43 @@
+namespace Orafo.Pgq;
+
+/// <summary>How an attempt ended. An exception is <see cref="RetryLater"/> with its message.</summary>
+public abstract record JobOutcome
+{
+    private JobOutcome()
+    {
+    }
+
+    /// <summary>For traces.</summary>
+    internal string Name => this is WrittenOutcome written ? written.Outcome.Name : GetType().Name[..^"Outcome".Length].ToLowerInvariant();
+
+    /// <summary>The job is over.</summary>
+    /// <param name="result">For the history.</param>
+    public static JobOutcome Done(string? result = null) => new DoneOutcome(result);
+
+    /// <summary>The job is tried again, or parked if its attempts are used up.</summary>
+    /// <param name="error">Why.</param>
+    /// <param name="after">How long it waits; the worker's pause for that attempt unless given.</param>
+    public static JobOutcome RetryLater(string error, TimeSpan? after = null) => new RetryOutcome(error, after);
+
+    /// <summary>The job is over: to try again is of no use.</summary>
+    /// <param name="reason">For the history.</param>
+    public static JobOutcome Reject(string reason) => new RejectOutcome(reason);
+
+    internal sealed record DoneOutcome(string? Result) : JobOutcome;
+
+    internal sealed record RetryOutcome(string Error, TimeSpan? After) : JobOutcome;
+
+    internal sealed record RejectOutcome(string Reason) : JobOutcome;
+
+    /// <summary>Nobody can read the payload.</summary>
+    internal sealed record InvalidOutcome(string Error) : JobOutcome;
+
+    /// <summary>It was to be cancelled, and the handler stopped.</summary>
+    internal sealed record CancelledOutcome : JobOutcome;
+
+    /// <summary>The worker stops: as if it had not been begun.</summary>
+    internal sealed record ReleasedOutcome : JobOutcome;
+
+    /// <summary>The handler's own transaction has written it.</summary>
+    internal sealed record WrittenOutcome(JobOutcome Outcome) : JobOutcome;
+}

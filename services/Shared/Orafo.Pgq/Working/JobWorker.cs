@@ -1,0 +1,477 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using NpgsqlTypes;
+using Orafo.Postgres;
+
+namespace Orafo.Pgq;
+
+/// <summary>Claims jobs, has them done, and writes how they ended.</summary>
+/// <remarks>
+/// One loop: each turn writes the ends of jobs and claims new ones for the hands that are free, in one round trip and one commit. What ends
+/// while a turn is under way shares the next. Nothing depends on what is in memory: a lease that is not renewed runs out.
+/// </remarks>
+internal sealed class JobWorker<TPayload, THandler> : BackgroundService
+    where THandler : class, IJobHandler<TPayload>
+{
+    /// <summary>While there is more than the hands can do, what is due or was lost is looked for no more often.</summary>
+    private static readonly TimeSpan BetweenTending = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>The attempt from which on a job is suspected when its lease runs out. The first time it may well have been a neighbour's fault, or the database's.</summary>
+    private const int SuspectedFrom = 2;
+
+    private static readonly TimeSpan ShortestRest = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(5);
+
+    private readonly JobQueue<TPayload> _queue;
+    private readonly JobWorkerOptions _options;
+    private readonly IServiceScopeFactory _scopes;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly OncePerMinute _warnings;
+    private readonly string? _filter;
+    private readonly ConcurrentDictionary<Guid, Lease> _leases = [];
+    private readonly ConcurrentQueue<Attempt> _ended = [];
+    private readonly WakeFlag _wake = new();
+    private int _mustLook = 1;
+    private volatile bool _isStopping;
+    private bool _hasSuspect;
+    private string _lastGroup = "";
+    private long? _tendedAt;
+
+    public JobWorker(
+        JobQueue<TPayload> queue, JobWorkerOptions options, IServiceScopeFactory scopes, TimeProvider time, ILogger<JobWorker<TPayload, THandler>> logger)
+    {
+        options.Check();
+        (_queue, _options, _scopes, _time, _logger) = (queue, options, scopes, time, logger);
+        _warnings = new OncePerMinute(time);
+        _filter = options.FilterJson;
+        queue.Workers += Look;
+    }
+
+    public override void Dispose()
+    {
+        _queue.Workers -= Look;
+        base.Dispose();
+        _wake.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // A handler may end what it is at; leases are renewed as long as that takes.
+        using var working = new CancellationTokenSource();
+        using var stopping = stoppingToken.Register(() =>
+        {
+            _isStopping = true;
+            foreach (var lease in _leases.Values)
+                lease.StopAfter(_options.StopPatience);
+            _wake.Raise();
+        });
+        var renewing = RenewOnAndOn(working.Token);
+        await Work(stoppingToken);
+        await working.CancelAsync();
+        await renewing;
+    }
+
+    private void Look()
+    {
+        Volatile.Write(ref _mustLook, 1);
+        _wake.Raise();
+    }
+
+    private async Task Work(CancellationToken stoppingToken)
+    {
+        var backoff = new Backoff(ShortestRest, LongestRest, _time);
+        var lookedAt = _time.GetTimestamp();
+        var rest = TimeSpan.Zero;
+        while (!stoppingToken.IsCancellationRequested || !_leases.IsEmpty)
+        {
+            // Those that end at the same time, or at once, share a turn.
+            await Task.Yield();
+            var ended = TakeEnded();
+            var room = stoppingToken.IsCancellationRequested ? 0 : _options.Parallelism - _leases.Count + ended.Count;
+            var left = rest - _time.GetElapsedTime(lookedAt);
+            var isTold = Volatile.Read(ref _mustLook) != 0;
+            var looks = room > 0 && (isTold || left <= TimeSpan.Zero);
+            if (ended.Count == 0 && !looks)
+            {
+                await _wake.Wait(room > 0 ? left : Timeout.InfiniteTimeSpan, CancellationToken.None);
+                continue;
+            }
+
+            try
+            {
+                if (looks)
+                    Volatile.Write(ref _mustLook, 0);
+                var (mayBeMore, nextDue) = await Turn(ended, looks ? room : 0);
+                if (looks)
+                    (lookedAt, rest) = (_time.GetTimestamp(), Rest(nextDue));
+                else if (nextDue < left)
+                    (lookedAt, rest) = (_time.GetTimestamp(), nextDue.Value);
+                if (mayBeMore)
+                    Volatile.Write(ref _mustLook, 1);
+                backoff.Reset();
+            }
+            // The database is away, or worse: what ended is written when it is back, unless the lease runs out before.
+            catch (Exception e)
+            {
+                Warn(e, "its jobs can be neither claimed nor ended now");
+                foreach (var attempt in ended)
+                {
+                    attempt.Lease.IsEnding = attempt.Outcome is JobOutcome.WrittenOutcome;
+                    _ended.Enqueue(attempt);
+                }
+
+                Volatile.Write(ref _mustLook, 1);
+                await backoff.Wait(stoppingToken);
+            }
+        }
+    }
+
+    /// <summary>Until this worker looks by itself: at the latest when a job is due that was scheduled.</summary>
+    private TimeSpan Rest(TimeSpan? nextDue)
+    {
+        var longest = Backoff.Jittered(_options.PollingInterval);
+        return nextDue is { } due && due < longest ? due : longest;
+    }
+
+    private List<Attempt> TakeEnded()
+    {
+        List<Attempt> taken = [];
+        while (_ended.TryDequeue(out var attempt))
+        {
+            attempt.Lease.IsEnding = true;
+            taken.Add(attempt);
+        }
+
+        return taken;
+    }
+
+    /// <summary>Writes how jobs ended, and claims up to that many new ones.</summary>
+    /// <returns>Whether there may be more, and when to look again at the latest.</returns>
+    private async Task<(bool MayBeMore, TimeSpan? NextDue)> Turn(List<Attempt> ended, int room)
+    {
+        var token = Guid.CreateVersion7();
+        HashSet<Guid> written = [];
+        List<ClaimedJob> claimed = [];
+        var (lost, parked) = (0, 0);
+        TimeSpan? nextDue = null;
+
+        var trip = new RoundTrip(_queue.Database, _queue.Statements);
+        var ends = ended.ConvertAll(attempt => new AttemptEnd(attempt.Lease, attempt.Outcome, _options));
+        List<EndedJob> over = [.. ends.Select(end => end.Ended).OfType<EndedJob>()];
+        if (over.Count > 0)
+            trip.Add(_queue.Statements.Finish, row => written.Add(row.GetGuid(0)), AttemptEnds.Parameters(over));
+        List<PutOffJob> later = [.. ends.Select(end => end.PutOff).OfType<PutOffJob>()];
+        if (later.Count > 0)
+            trip.Add(_queue.Statements.PutOff, row => written.Add(row.GetGuid(0)), AttemptEnds.Parameters(later));
+        if (ended.FindAll(attempt => attempt.Outcome is JobOutcome.ReleasedOutcome) is { Count: > 0 } released)
+            trip.Add(_queue.Statements.Release, row => written.Add(row.GetGuid(0)), AttemptEnds.Leases(released.Select(attempt => attempt.Lease)));
+        var tends = room > 0 && (_tendedAt is not { } tended || _time.GetElapsedTime(tended) >= BetweenTending);
+        if (tends)
+        {
+            trip.Add(_queue.Statements.Promote);
+            trip.Add(
+                _queue.Statements.Reap,
+                row =>
+                {
+                    lost++;
+                    parked += row.GetString(1) == JobStates.Parked ? 1 : 0;
+                },
+                new NpgsqlParameter<int> { TypedValue = _options.MaxAttempts },
+                new NpgsqlParameter<int> { TypedValue = Math.Min(SuspectedFrom, _options.MaxAttempts - 1) });
+        }
+
+        if (room > 0)
+        {
+            trip.Add(
+                _queue.Statements.Claim,
+                row => claimed.Add(ClaimedJob.Read(row)),
+                new NpgsqlParameter<int> { TypedValue = room },
+                new NpgsqlParameter<Guid> { TypedValue = token },
+                new NpgsqlParameter<TimeSpan> { TypedValue = _options.Lease },
+                new NpgsqlParameter<string> { TypedValue = _lastGroup },
+                new NpgsqlParameter { Value = (object?)_filter ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb },
+                new NpgsqlParameter<bool> { TypedValue = !_hasSuspect });
+        }
+
+        if (tends)
+            trip.Add(_queue.Statements.NextDue, row => nextDue = row.IsDBNull(0) ? null : TimeSpan.FromSeconds(Math.Max(0, row.GetDouble(0))));
+
+        var began = _time.GetTimestamp();
+        await trip.Go();
+        if (tends)
+            _tendedAt = began;
+        Conclude(ended, written);
+        Reaped(lost, parked);
+        Begin(claimed, token, began);
+        if (!tends)
+            nextDue = room > 0 ? BetweenTending : later.Min(job => (TimeSpan?)job.Pause);
+        return (claimed.Count > 0 && (claimed.Count == room || claimed[0].HadCompany), nextDue);
+    }
+
+    /// <summary>What was written is over here; what was not has been lost.</summary>
+    private void Conclude(List<Attempt> ended, HashSet<Guid> written)
+    {
+        foreach (var (lease, outcome, duration) in ended)
+        {
+            Forget(lease);
+            if (lease.Job.IsSuspect)
+            {
+                _hasSuspect = false;
+                Volatile.Write(ref _mustLook, 1);
+            }
+
+            if (outcome is JobOutcome.WrittenOutcome own)
+            {
+                Count(lease, own.Outcome, duration);
+                // When it is due, the table knows.
+                if (own.Outcome is JobOutcome.RetryOutcome)
+                    Volatile.Write(ref _mustLook, 1);
+            }
+            else if (written.Contains(lease.Job.Id))
+                Count(lease, outcome, duration);
+            else
+                PgqLog.Lost(_logger, _queue.Name, lease.Job.Id);
+        }
+    }
+
+    private void Count(Lease lease, JobOutcome outcome, TimeSpan duration)
+    {
+        switch (outcome)
+        {
+            case JobOutcome.DoneOutcome:
+                _queue.Instruments.Finished(_queue.Name, JobStates.Done, duration);
+                break;
+            case JobOutcome.RejectOutcome rejected:
+                _queue.Instruments.Finished(_queue.Name, JobStates.Rejected, duration);
+                PgqLog.Rejected(_logger, _queue.Name, lease.Job.Id, rejected.Reason);
+                break;
+            case JobOutcome.CancelledOutcome:
+                _queue.Instruments.Finished(_queue.Name, JobStates.Cancelled, duration);
+                break;
+            case JobOutcome.RetryOutcome when lease.Job.Attempts < _options.MaxAttempts:
+                _queue.Instruments.Retried(_queue.Name);
+                break;
+            case JobOutcome.RetryOutcome { Error: var error }:
+                Parked(error);
+                break;
+            case JobOutcome.InvalidOutcome { Error: var error }:
+                Parked(error);
+                break;
+        }
+
+        void Parked(string error)
+        {
+            _queue.Instruments.Parked(_queue.Name);
+            PgqLog.Parked(_logger, _queue.Name, lease.Job.Id, lease.Job.Attempts, error);
+        }
+    }
+
+    private void Reaped(int lost, int parked)
+    {
+        if (lost == 0)
+            return;
+        _queue.Instruments.Lost(_queue.Name, lost);
+        for (var i = 0; i < parked; i++)
+            _queue.Instruments.Parked(_queue.Name);
+        PgqLog.Reaped(_logger, _queue.Name, lost, parked);
+    }
+
+    private void Forget(Lease lease)
+    {
+        _leases.TryRemove(lease.Job.Id, out _);
+        lease.Dispose();
+    }
+
+    /// <summary>The first in line first; and the next claim goes on after the last group that had its turn.</summary>
+    private void Begin(List<ClaimedJob> claimed, Guid token, long since)
+    {
+        if (claimed.Count == 0)
+            return;
+        _lastGroup = LastTurn(claimed.FindAll(job => !job.IsSuspect)) ?? _lastGroup;
+        claimed.Sort((one, other) => one.Rank.CompareTo(other.Rank));
+        foreach (var job in claimed)
+        {
+            _queue.Instruments.Claimed(_queue.Name, job.Latency);
+            var lease = new Lease(job, token, since);
+            _leases[job.Id] = lease;
+            _hasSuspect |= job.IsSuspect;
+            if (_isStopping)
+                lease.StopAfter(_options.StopPatience);
+            // Not on this loop: a handler may block.
+            _ = Task.Run(() => Attempt(lease));
+        }
+    }
+
+    /// <summary>Groups are taken in their order from the last one on, then from the first.</summary>
+    private string? LastTurn(List<ClaimedJob> claimed)
+    {
+        string? last = null;
+        var hasWrapped = claimed.Exists(job => string.CompareOrdinal(job.Group, _lastGroup) <= 0);
+        foreach (var job in claimed)
+        {
+            var isOfThisRound = !hasWrapped || string.CompareOrdinal(job.Group, _lastGroup) <= 0;
+            if (isOfThisRound && string.CompareOrdinal(job.Group, last) > 0)
+                last = job.Group;
+        }
+
+        return last;
+    }
+
+    /// <summary>One attempt at one job. Never throws: how it ends is written by the loop.</summary>
+    private async Task Attempt(Lease lease)
+    {
+        var began = _time.GetTimestamp();
+        JobOutcome outcome;
+        using (var span = Span(lease.Job))
+        {
+            try
+            {
+                outcome = lease.Job.IsToBeCancelled ? new JobOutcome.CancelledOutcome() : await Handle(lease);
+            }
+            catch (JsonException e)
+            {
+                outcome = new JobOutcome.InvalidOutcome($"The payload cannot be read: {e.Message}");
+                await TellOfInvalid(lease.Job, e);
+            }
+            // What it is worth, the attempts tell; the error stays with the job.
+            catch (Exception e)
+            {
+                outcome = Judge(e, lease);
+            }
+
+            Describe(span, outcome);
+        }
+
+        _ended.Enqueue(new(lease, outcome, _time.GetElapsedTime(began)));
+        _wake.Raise();
+    }
+
+    private async Task<JobOutcome> Handle(Lease lease)
+    {
+        var payload = JsonSerializer.Deserialize<TPayload>(lease.Job.Payload, _queue.Json) ?? throw new JsonException("It is null.");
+        var job = new Job<TPayload>(_queue, lease, _options, payload);
+        await using var scope = _scopes.CreateAsyncScope();
+        try
+        {
+            var outcome = await scope.ServiceProvider.GetRequiredService<THandler>().Handle(job, lease.CancellationToken);
+            return job.IsEnded ? new JobOutcome.WrittenOutcome(outcome) : outcome;
+        }
+        // A handler's own trouble with JSON says nothing about the payload.
+        catch (JsonException e)
+        {
+            return new JobOutcome.RetryOutcome(Text(e), null);
+        }
+    }
+
+    private static JobOutcome Judge(Exception e, Lease lease)
+    {
+        if (e is OperationCanceledException && lease.CancellationToken.IsCancellationRequested)
+            return lease.IsToBeCancelled ? new JobOutcome.CancelledOutcome() : new JobOutcome.ReleasedOutcome();
+        return new JobOutcome.RetryOutcome(Text(e), null);
+    }
+
+    private static string Text(Exception e) => $"{e.GetType().Name}: {e.Message}";
+
+    private async Task TellOfInvalid(ClaimedJob job, JsonException e)
+    {
+        if (_options.OnInvalid is not { } tell)
+            return;
+        try
+        {
+            await tell(job.Status, e);
+        }
+        catch (Exception of)
+        {
+            PgqLog.InvalidNotTold(_logger, of, _queue.Name, job.Id);
+        }
+    }
+
+    private Activity? Span(ClaimedJob job)
+    {
+        if (!ActivityContext.TryParse(job.TraceParent, job.TraceState, isRemote: true, out var publisher))
+            publisher = default;
+        var span = PgqMeter.Spans.StartActivity($"process {_queue.Name}", ActivityKind.Consumer, publisher);
+        span?.SetTag("messaging.system", "pgq").SetTag("messaging.operation.type", "process").SetTag("messaging.operation.name", "process")
+            .SetTag("messaging.destination.name", _queue.Name).SetTag("messaging.message.id", job.Id).SetTag("orafo.attempt", job.Attempts);
+        return span;
+    }
+
+    private static void Describe(Activity? span, JobOutcome outcome)
+    {
+        if (span is null)
+            return;
+        span.SetTag("orafo.outcome", outcome.Name);
+        if (outcome is JobOutcome.RetryOutcome or JobOutcome.RejectOutcome or JobOutcome.InvalidOutcome)
+            span.SetStatus(ActivityStatusCode.Error);
+    }
+
+    /// <summary>Renews all leases, three times in the time of one. A worker that cannot for so long knows that it has lost them.</summary>
+    private async Task RenewOnAndOn(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await Task.Delay(_options.Lease / 3, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (cancellationToken.IsCancellationRequested)
+                return;
+            try
+            {
+                await Renew();
+            }
+            catch (Exception e)
+            {
+                Warn(e, "leases cannot be renewed now");
+            }
+
+            foreach (var lease in _leases.Values)
+            {
+                if (!lease.IsEnding && _time.GetElapsedTime(lease.Since) >= _options.Lease)
+                    lease.Lose();
+            }
+        }
+    }
+
+    private async Task Renew()
+    {
+        var leases = _leases.Values.Where(lease => !lease.IsEnding).ToList();
+        if (leases.Count == 0)
+            return;
+        Dictionary<Guid, bool> held = [];
+        var since = _time.GetTimestamp();
+        var trip = new RoundTrip(_queue.Database, _queue.Statements);
+        trip.Add(
+            _queue.Statements.Renew,
+            row => held[row.GetGuid(0)] = row.GetBoolean(1),
+            [.. AttemptEnds.Leases(leases), new NpgsqlParameter<TimeSpan> { TypedValue = _options.Lease }]);
+        await trip.Go();
+
+        foreach (var lease in leases)
+        {
+            if (!held.TryGetValue(lease.Job.Id, out var isToBeCancelled))
+            {
+                // Its end may have been written meanwhile.
+                if (!lease.IsEnding)
+                    lease.Lose();
+                continue;
+            }
+
+            lease.Since = since;
+            if (isToBeCancelled)
+                lease.AskToCancel();
+        }
+    }
+
+    private void Warn(Exception e, string what)
+    {
+        if (_warnings.IsDue())
+            PgqLog.Away(_logger, e, _queue.Name, what);
+    }
+}
+
+/// <summary>An attempt that ended, until that is written.</summary>
+internal sealed record Attempt(Lease Lease, JobOutcome Outcome, TimeSpan Duration);

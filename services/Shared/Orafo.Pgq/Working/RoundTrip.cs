@@ -1,0 +1,52 @@
+using Npgsql;
+
+namespace Orafo.Pgq;
+
+/// <summary>Several statements in one round trip and one transaction, prepared once for each connection.</summary>
+internal sealed class RoundTrip
+{
+    private readonly NpgsqlDataSource _database;
+    private readonly List<NpgsqlBatchCommand> _commands = [];
+    private readonly List<Action<NpgsqlDataReader>> _readers = [];
+
+    public RoundTrip(NpgsqlDataSource database, QueueStatements statements)
+    {
+        _database = database;
+        Add(statements.PlanOnce, _ => { });
+    }
+
+    /// <summary>A statement that returns rows.</summary>
+    public void Add(string statement, Action<NpgsqlDataReader> read, params IEnumerable<NpgsqlParameter> parameters)
+    {
+        Add(statement, parameters);
+        _readers.Add(read);
+    }
+
+    /// <summary>A statement that returns none.</summary>
+    public void Add(string statement, params IEnumerable<NpgsqlParameter> parameters)
+    {
+        var command = new NpgsqlBatchCommand(statement);
+        foreach (var parameter in parameters)
+            command.Parameters.Add(parameter);
+        _commands.Add(command);
+    }
+
+    /// <summary>Executes and reads them, and commits; without any, does nothing.</summary>
+    public async Task Go()
+    {
+        if (_commands.Count == 1)
+            return;
+        await using var connection = await _database.OpenConnectionAsync();
+        await using var batch = connection.CreateBatch();
+        foreach (var command in _commands)
+            batch.BatchCommands.Add(command);
+        await batch.PrepareAsync();
+        await using var reader = await batch.ExecuteReaderAsync();
+        foreach (var read in _readers)
+        {
+            while (await reader.ReadAsync())
+                read(reader);
+            await reader.NextResultAsync();
+        }
+    }
+}

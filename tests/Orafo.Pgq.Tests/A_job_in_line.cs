@@ -1,0 +1,129 @@
+namespace Orafo.Pgq.Tests;
+
+/// <summary>Whose turn it is.</summary>
+public sealed class A_job_in_line
+{
+    private static readonly Action<JobWorkerOptions> OneByOne = worker => worker.Parallelism = 1;
+
+    private static NewJob<string> Of(string tenant, string payload) => new(payload) { Metadata = new Dictionary<string, string> { ["tenant"] = tenant } };
+
+    private static string[] Done(Workshop shop) => [.. shop.Attempts.Select(job => job.Payload)];
+
+    [Test]
+    public async Task Goes_ahead_by_its_priority_but_not_of_those_who_wait_for_long()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var queue = await shop.Publisher();
+        await queue.PublishAsync([new("now")]);
+        await queue.PublishAsync([new("urgent") { Priority = 10 }]);
+        await queue.PublishAsync([new("later") { Priority = -10 }]);
+        await queue.PublishAsync([new("old")]);
+        await shop.Execute("""update work set due = due - interval '1 hour', rank = rank - interval '1 hour' where payload = '"old"'""");
+        await shop.Worker(OneByOne);
+        await shop.Until(JobStates.Done, 4);
+        Assert.That(Done(shop), Is.EqualTo(["old", "urgent", "now", "later"]));
+    }
+
+    [Test]
+    public async Task Of_a_small_group_does_not_wait_for_all_of_a_large_one()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var queue = await shop.Publisher();
+        await queue.PublishAsync([.. Enumerable.Range(0, 50).Select(i => Of("large", $"large {i}"))]);
+        await queue.PublishAsync([.. Enumerable.Range(0, 5).Select(i => Of("small", $"small {i}"))]);
+        await queue.PublishAsync([new("nobody's")]);
+        await shop.Worker(OneByOne);
+        await shop.Until(JobStates.Done, 56);
+        var done = Done(shop);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Array.IndexOf(done, "nobody's"), Is.LessThan(3));
+            Assert.That(Array.IndexOf(done, "small 4"), Is.LessThan(12), "one of each group in turn");
+            Assert.That(done.Where(payload => payload.StartsWith("large", StringComparison.Ordinal)), Is.EqualTo(Enumerable.Range(0, 50).Select(i => $"large {i}")), "in their order");
+        }
+    }
+
+    [TestCase(1), TestCase(4), TestCase(7)]
+    public async Task Has_its_turn_however_many_groups_there_are(int parallelism)
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var queue = await shop.Publisher();
+        await queue.PublishAsync([.. Enumerable.Range(0, 30).SelectMany(group => Enumerable.Range(0, 10).Select(i => Of($"group {group}", $"{i}")))]);
+        await shop.Worker(worker => worker.Parallelism = parallelism);
+        await shop.Until(JobStates.Done, 300);
+        // Each round serves each group once: after any number of jobs no group is more than a few ahead of another.
+        Dictionary<string, int> served = Enumerable.Range(0, 30).ToDictionary(group => $"group {group}", _ => 0);
+        foreach (var job in shop.Attempts.Take(150))
+            served[job.Metadata["tenant"]]++;
+        Assert.That(served.Values.Max() - served.Values.Min(), Is.LessThanOrEqualTo(2));
+    }
+
+    [Test]
+    public async Task Is_left_to_others_by_a_worker_with_a_filter()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var queue = await shop.Publisher();
+        await queue.PublishAsync([.. Enumerable.Range(0, 20).SelectMany(i => new[] { Of("a", "a"), Of("b", "b"), Of("c", "c") })]);
+        await shop.Worker(worker => (worker.Parallelism, worker.Filter) = (2, new Dictionary<string, string> { ["tenant"] = "b" }));
+        await shop.Until(JobStates.Done, 20);
+        Assert.That(Done(shop), Is.All.EqualTo("b"));
+        Assert.That(await shop.Count(JobStates.Waiting), Is.EqualTo(40));
+    }
+
+    [Test]
+    public async Task Waits_for_its_time()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var queue = await shop.Worker();
+        var due = DateTimeOffset.UtcNow.AddSeconds(2);
+        await queue.PublishAsync([new("at a time") { NotBefore = due }, new("after a while") { Delay = TimeSpan.FromSeconds(1) }]);
+        Assert.That(await shop.Count(JobStates.Scheduled), Is.EqualTo(2));
+        await shop.Until(JobStates.Done, 2);
+        Assert.That(Done(shop), Is.EqualTo(["after a while", "at a time"]));
+        Assert.That(await shop.Scalar<bool>("select bool_and(started_at >= due and started_at < due + interval '20 s') from work_history"), "it looks once a minute unless it knows when");
+    }
+
+    [Test]
+    public async Task Does_not_wait_for_thousands_that_are_due_at_the_same_time()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("""insert into work (payload, due) select '"x"', now() + interval '1 s' from generate_series(1, 3000)""");
+        await shop.Worker(worker => worker.Parallelism = 50);
+        await shop.Until(JobStates.Done, 3000);
+        Assert.That(shop.Attempts, Has.Count.EqualTo(3000));
+    }
+
+    [Test]
+    public async Task Is_done_by_one_of_several_workers()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        for (var i = 0; i < 3; i++)
+            await shop.Worker(worker => worker.Parallelism = 4);
+        var queue = await shop.Publisher();
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => queue.PublishAsync([.. Enumerable.Range(0, 50).Select(i => new NewJob<string>($"{i}"))])));
+        await shop.Until(JobStates.Done, 1000);
+        Assert.That(shop.Attempts.Select(job => job.Id), Is.Unique);
+    }
+
+    [Test]
+    public async Task Can_be_cancelled_and_listed()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var queue = await shop.Publisher();
+        // Ids of the same millisecond are in any order.
+        NewJob<string>[] jobs = [.. new NewJob<string>[] { new("a"), new("a"), new("a") }.OrderBy(job => job.Id)];
+        jobs[1] = jobs[1] with { Delay = TimeSpan.FromDays(1) };
+        await queue.PublishAsync(jobs);
+        Assert.That((await queue.ListAsync()).Select(job => job.Id), Is.EqualTo(jobs.Select(job => job.Id)));
+        Assert.That((await queue.ListAsync(after: jobs[0].Id, limit: 1)).Single().Id, Is.EqualTo(jobs[1].Id));
+        Assert.That((await queue.ListAsync(JobStates.Scheduled)).Single().Id, Is.EqualTo(jobs[1].Id));
+
+        Assert.That(await queue.CancelAsync(jobs[0].Id), Is.True);
+        Assert.That(await queue.CancelAsync(jobs[1].Id), Is.True);
+        Assert.That(await queue.CancelAsync(jobs[1].Id), Is.False, "it is over");
+        Assert.That(await queue.CancelAsync(Guid.CreateVersion7()), Is.False);
+        Assert.That(await shop.Count(JobStates.Cancelled), Is.EqualTo(2));
+        Assert.That(await queue.FindAsync(jobs[0].Id), Has.Property("State").EqualTo("cancelled"));
+        Assert.That(await queue.FindAsync(Guid.CreateVersion7()), Is.Null);
+    }
+}

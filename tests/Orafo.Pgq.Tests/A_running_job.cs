@@ -1,0 +1,345 @@
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace Orafo.Pgq.Tests;
+
+/// <summary>An attempt, and how it may end.</summary>
+public sealed class A_running_job
+{
+    private static readonly Action<JobWorkerOptions> ShortLease = worker => worker.Lease = TimeSpan.FromSeconds(1);
+
+    [Test]
+    public async Task Keeps_its_lease_for_as_long_as_it_takes()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var (begun, end) = (new TaskCompletionSource(), new TaskCompletionSource());
+        shop.Handle = async (_, cancellation) =>
+        {
+            begun.TrySetResult();
+            await end.Task.WaitAsync(cancellation);
+            return JobOutcome.Done();
+        };
+        var queue = await shop.Worker(ShortLease);
+        await shop.Worker(worker => (worker.Lease, worker.PollingInterval) = (TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(100)));
+        await queue.PublishAsync([new("long")]);
+        await begun.Task;
+        await Workshop.Until(() => shop.Scalar<bool>("select lease_expires_at > started_at + interval '3 s' from work"), "the lease was renewed");
+        end.SetResult();
+        await shop.Until(JobStates.Done, 1);
+        Assert.That(shop.Attempts, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Says_how_far_it_is()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var end = new TaskCompletionSource();
+        shop.Handle = async (job, cancellation) =>
+        {
+            await job.ReportAsync("half", cancellation);
+            await end.Task.WaitAsync(cancellation);
+            return JobOutcome.Done();
+        };
+        var queue = await shop.Worker();
+        var job = new NewJob<string>("x");
+        await queue.PublishAsync([job]);
+        await Workshop.Until(async () => (await queue.FindAsync(job.Id))!.Progress == "half", "it says so");
+        end.SetResult();
+        await shop.Until(JobStates.Done, 1);
+    }
+
+    [Test]
+    public async Task Is_tried_again_after_an_exception_or_when_it_says_so_and_parked_in_the_end()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        shop.Handle = (job, _) => job.Attempt == 1
+            ? throw new InvalidDataException("broken")
+            : Task.FromResult(JobOutcome.RetryLater($"busy {job.Attempt}", TimeSpan.FromMilliseconds(50)));
+        var queue = await shop.Worker(worker => worker.MaxAttempts = 3);
+        var job = new NewJob<string>("x");
+        await queue.PublishAsync([job]);
+        await shop.Until(JobStates.Parked, 1);
+        Assert.That(await queue.FindAsync(job.Id), Has.Property("Error").EqualTo("busy 3").And.Property("Attempts").EqualTo(3));
+        Assert.That(shop.Log, Has.Some.Contains("is parked after 3 attempts: busy 3"));
+
+        shop.Handle = (_, _) => Task.FromResult(JobOutcome.Done());
+        Assert.That(await queue.RetryAsync(job.Id), Is.True);
+        await shop.Until(JobStates.Done, 1);
+        Assert.That(shop.Attempts.Last().Attempt, Is.EqualTo(1), "with all attempts before it");
+        Assert.That(await queue.RetryAsync(job.Id), Is.False, "it is over");
+    }
+
+    [Test]
+    public async Task Keeps_the_error_of_an_exception()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        shop.Handle = (_, _) => throw new InvalidDataException("broken\0");
+        var queue = await shop.Worker(worker => worker.MaxAttempts = 1);
+        await queue.PublishAsync([new("x")]);
+        await shop.Until(JobStates.Parked, 1);
+        Assert.That((await queue.ListAsync()).Single().Error, Is.EqualTo("InvalidDataException: broken "));
+    }
+
+    [Test]
+    public async Task Is_over_when_it_is_rejected()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        shop.Handle = (_, _) => Task.FromResult(JobOutcome.Reject("no such printer"));
+        var queue = await shop.Worker();
+        var job = new NewJob<string>("x");
+        await queue.PublishAsync([job]);
+        await shop.Until(JobStates.Rejected, 1);
+        Assert.That(await queue.FindAsync(job.Id), Has.Property("Error").EqualTo("no such printer"));
+        Assert.That(shop.Attempts, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Can_be_cancelled()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var begun = new TaskCompletionSource();
+        shop.Handle = async (_, cancellation) =>
+        {
+            begun.TrySetResult();
+            await Task.Delay(Timeout.Infinite, cancellation);
+            return JobOutcome.Done();
+        };
+        var queue = await shop.Worker(ShortLease);
+        var job = new NewJob<string>("x");
+        await queue.PublishAsync([job]);
+        await begun.Task;
+        Assert.That(await queue.CancelAsync(job.Id), Is.True);
+        await shop.Until(JobStates.Cancelled, 1);
+        Assert.That(shop.Attempts, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Ends_in_the_handlers_own_transaction_if_that_commits()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("create table effect (job_id uuid primary key)");
+        shop.Handle = async (job, cancellation) =>
+        {
+            await using var connection = await shop.Database.OpenConnectionAsync(cancellation);
+            await using var transaction = await connection.BeginTransactionAsync(cancellation);
+            await using var write = new NpgsqlCommand("insert into effect values ($1)", connection, transaction) { Parameters = { new() { Value = job.Id } } };
+            await write.ExecuteNonQueryAsync(cancellation);
+            await job.EndAsync(transaction, JobOutcome.Done("written"), cancellation);
+            if (job.Attempt == 1)
+                throw new InvalidDataException("before the commit");
+            await transaction.CommitAsync(cancellation);
+            return JobOutcome.Done();
+        };
+        var queue = await shop.Worker();
+        var job = new NewJob<string>("x");
+        await queue.PublishAsync([job]);
+        await shop.Until(JobStates.Done, 1);
+        Assert.That(shop.Attempts.Select(attempt => attempt.Attempt), Is.EqualTo([1, 2]));
+        Assert.That(await shop.Scalar<long>("select count(*) from effect"), Is.EqualTo(1));
+        Assert.That(await queue.FindAsync(job.Id), Has.Property("Result").EqualTo("written"));
+        Assert.That(shop.Log.Where(line => line.StartsWith("Warning", StringComparison.Ordinal)), Is.Empty);
+    }
+
+    [Test]
+    public async Task Is_put_off_and_parked_in_the_handlers_own_transaction_too()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("create table said (what text)");
+        shop.Handle = async (job, cancellation) =>
+        {
+            var outcome = JobOutcome.RetryLater("no paper", TimeSpan.FromMilliseconds(50));
+            await using var connection = await shop.Database.OpenConnectionAsync(cancellation);
+            await using var transaction = await connection.BeginTransactionAsync(cancellation);
+            await using var say = new NpgsqlCommand("insert into said values ($1)", connection, transaction) { Parameters = { new() { Value = job.IsLastAttempt ? "in vain" : "later" } } };
+            await say.ExecuteNonQueryAsync(cancellation);
+            await job.EndAsync(transaction, outcome, cancellation);
+            await transaction.CommitAsync(cancellation);
+            return outcome;
+        };
+        var queue = await shop.Worker(worker => worker.MaxAttempts = 2);
+        await queue.PublishAsync([new("x")]);
+        await shop.Until(JobStates.Parked, 1);
+        Assert.That(await shop.Scalar<string>("select string_agg(what, ', ') from said"), Is.EqualTo("later, in vain"));
+        Assert.That((await queue.ListAsync()).Single().Error, Is.EqualTo("no paper"));
+        await Workshop.Until(() => Task.FromResult(shop.Log.Any(line => line.Contains("is parked after 2 attempts: no paper", StringComparison.Ordinal))), "it is logged");
+        Assert.That(shop.Log, Has.None.Contains("lease was lost"));
+    }
+
+    [Test]
+    public async Task Ends_with_the_SaveChanges_of_a_DbContext()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("create table effect (job_id uuid primary key)");
+        shop.Handle = async (job, cancellation) =>
+        {
+            await using var scope = shop.Services.CreateAsyncScope();
+            var db = scope.ServiceProvider.GetRequiredService<WorkDb>();
+            db.Add(new Effect { JobId = job.Id });
+            job.Finish(db, "saved");
+            await db.SaveChangesAsync(cancellation);
+            return JobOutcome.Done();
+        };
+        var queue = await shop.Worker();
+        var job = new NewJob<string>("x") { DeduplicationKey = "one", Metadata = new Dictionary<string, string> { ["tenant"] = "a" } };
+        await queue.PublishAsync([job]);
+        await shop.Until(JobStates.Done, 1);
+        Assert.That(await queue.FindAsync(job.Id), Has.Property("Result").EqualTo("saved").And.Property("Group").EqualTo("a").And.Property("DeduplicationKey").EqualTo("one"));
+        Assert.That(await shop.Scalar<long>("select count(*) from effect"), Is.EqualTo(1));
+    }
+
+    /// <summary>Another has the job meanwhile: how does the first one end it?</summary>
+    [TestCase("by returning"), TestCase("in a transaction"), TestCase("with a DbContext"), TestCase("by trying again"), TestCase("by a report")]
+    public async Task Of_a_stalled_worker_cannot_be_ended_by_it_any_more(string how)
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("create table effect (job_id uuid primary key)");
+        var (begun, goOn, failed) = (new TaskCompletionSource(), new TaskCompletionSource(), new TaskCompletionSource<Exception?>());
+        shop.Handle = async (job, _) =>
+        {
+            begun.TrySetResult();
+            await goOn.Task;
+            try
+            {
+                return await End(shop, job, how);
+            }
+            catch (Exception e)
+            {
+                failed.TrySetResult(e);
+                throw;
+            }
+        };
+        var queue = await shop.Worker();
+        var job = new NewJob<string>("x");
+        await queue.PublishAsync([job]);
+        await begun.Task;
+        // As a process finds it that was suspended for long: another one has claimed the job and does it.
+        await shop.Execute("update work set lease_token = gen_random_uuid(), lease_expires_at = now() + interval '1 h', attempts = 2");
+        goOn.SetResult();
+        await Workshop.Until(() => Task.FromResult(shop.Log.Any(line => line.Contains("lease was lost", StringComparison.Ordinal))), "the worker finds it out");
+
+        var status = await queue.FindAsync(job.Id);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(status, Has.Property("State").EqualTo("running").And.Property("Attempts").EqualTo(2).And.Property("Progress").Null);
+            Assert.That(await shop.Scalar<long>("select count(*) from effect"), Is.Zero);
+            if (how is "in a transaction" or "by a report")
+                Assert.That(await failed.Task, Is.InstanceOf<LeaseLostException>());
+            if (how is "with a DbContext")
+                Assert.That(await failed.Task, Is.InstanceOf<DbUpdateConcurrencyException>());
+        }
+    }
+
+    private static async Task<JobOutcome> End(Workshop shop, Job<string> job, string how)
+    {
+        switch (how)
+        {
+            case "by trying again":
+                return JobOutcome.RetryLater("later");
+            case "by a report":
+                await job.ReportAsync("half");
+                break;
+            case "in a transaction":
+                await using (var connection = await shop.Database.OpenConnectionAsync())
+                {
+                    await using var transaction = await connection.BeginTransactionAsync();
+                    await job.EndAsync(transaction, JobOutcome.Done());
+                }
+
+                break;
+            case "with a DbContext":
+                await using (var scope = shop.Services.CreateAsyncScope())
+                {
+                    var db = scope.ServiceProvider.GetRequiredService<WorkDb>();
+                    db.Add(new Effect { JobId = job.Id });
+                    job.Finish(db);
+                    await db.SaveChangesAsync();
+                }
+
+                break;
+        }
+
+        return JobOutcome.Done();
+    }
+
+    [Test]
+    public async Task Cannot_be_ended_after_its_lease_even_if_nobody_else_has_it()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var (begun, goOn) = (new TaskCompletionSource(), new TaskCompletionSource());
+        shop.Handle = async (_, _) =>
+        {
+            begun.TrySetResult();
+            await goOn.Task;
+            return JobOutcome.Done();
+        };
+        var queue = await shop.Worker(worker => worker.Parallelism = 1);
+        await queue.PublishAsync([new("x")]);
+        await begun.Task;
+        await shop.Execute("update work set lease_expires_at = now() - interval '1 s'");
+        goOn.SetResult();
+        // The first attempt's end is refused, and the second one's accepted.
+        await shop.Until(JobStates.Done, 1);
+        Assert.That(shop.Attempts.Select(job => job.Attempt), Is.EqualTo([1, 2]));
+    }
+
+    [Test]
+    public async Task Is_told_when_its_lease_is_lost()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var (begun, told) = (new TaskCompletionSource(), new TaskCompletionSource());
+        shop.Handle = async (job, cancellation) =>
+        {
+            await using var telling = cancellation.Register(told.SetResult);
+            begun.TrySetResult();
+            await told.Task;
+            return JobOutcome.Done();
+        };
+        var queue = await shop.Worker(ShortLease);
+        await queue.PublishAsync([new("x")]);
+        await begun.Task;
+        await shop.Execute("update work set lease_token = gen_random_uuid(), lease_expires_at = now() + interval '1 h'");
+        await told.Task.WaitAsync(TimeSpan.FromMinutes(1));
+    }
+
+    [Test]
+    public async Task Is_given_back_when_the_worker_stops_as_if_it_had_not_been_begun()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var begun = new TaskCompletionSource();
+        shop.Handle = async (_, cancellation) =>
+        {
+            begun.TrySetResult();
+            await Task.Delay(Timeout.Infinite, cancellation);
+            return JobOutcome.Done();
+        };
+        var queue = await shop.Publisher();
+        var job = new NewJob<string>("x");
+        await shop.Worker(worker => worker.StopPatience = TimeSpan.Zero);
+        await queue.PublishAsync([job]);
+        await begun.Task;
+        await shop.StopLastAsync();
+        Assert.That(await queue.FindAsync(job.Id), Has.Property("State").EqualTo("waiting").And.Property("Attempts").Zero);
+    }
+
+    [Test]
+    public async Task May_end_when_the_worker_stops()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var (begun, end) = (new TaskCompletionSource(), new TaskCompletionSource());
+        shop.Handle = async (_, cancellation) =>
+        {
+            begun.TrySetResult();
+            await end.Task.WaitAsync(cancellation);
+            return JobOutcome.Done();
+        };
+        var queue = await shop.Publisher();
+        await shop.Worker(worker => worker.StopPatience = TimeSpan.FromSeconds(25));
+        await queue.PublishAsync([new("x"), new("next")]);
+        await begun.Task;
+        var stopping = shop.StopLastAsync();
+        end.SetResult();
+        await stopping;
+        Assert.That(await shop.Count(JobStates.Done), Is.Positive);
+        Assert.That(await shop.Count(JobStates.Running), Is.Zero);
+    }
+}

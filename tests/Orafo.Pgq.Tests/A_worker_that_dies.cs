@@ -1,0 +1,78 @@
+using Orafo.Cli.Servers;
+using Orafo.Testing;
+
+namespace Orafo.Pgq.Tests;
+
+/// <summary>Processes that are killed.</summary>
+public sealed class A_worker_that_dies
+{
+    [Test]
+    public async Task Leaves_its_jobs_to_others_and_each_has_its_effect_once()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("create table effect (job_id uuid)");
+        await shop.Execute("insert into work (payload) select to_jsonb(5 + i % 20) from generate_series(1, 600) as i");
+        var directory = Directory.CreateTempSubdirectory("orafo-pgq-").FullName;
+        List<ChildProcess> workers = [WorkerProcess.Start(shop.ConnectionString, directory), WorkerProcess.Start(shop.ConnectionString, directory)];
+        try
+        {
+            for (var kill = 0; kill < 5; kill++)
+            {
+                var effects = await Effects(shop);
+                await Workshop.Until(async () => await Effects(shop) is var now && (now > effects + 20 || now == 600), "work goes on");
+                await workers[0].KillAsync();
+                await workers[0].DisposeAsync();
+                workers.RemoveAt(0);
+                workers.Add(WorkerProcess.Start(shop.ConnectionString, directory));
+            }
+
+            await shop.Until(JobStates.Done, 600);
+            Assert.That(await Effects(shop), Is.EqualTo(600));
+            Assert.That(await shop.Scalar<long>("select count(distinct job_id) from effect"), Is.EqualTo(600));
+        }
+        finally
+        {
+            await End(workers, directory);
+        }
+    }
+
+    [Test]
+    public async Task Of_one_job_again_and_again_does_not_do_so_for_ever()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("create table effect (job_id uuid)");
+        await shop.Execute($"insert into work (payload) values ('{WorkerProcess.Deadly}'), ('1')");
+        var directory = Directory.CreateTempSubdirectory("orafo-pgq-").FullName;
+        List<ChildProcess> workers = [];
+        try
+        {
+            while (await shop.Count(JobStates.Parked) == 0 && workers.Count < 10)
+            {
+                workers.Add(WorkerProcess.Start(shop.ConnectionString, directory));
+                await Workshop.Until(async () => workers[^1].Exited.IsCompleted || await shop.Count(JobStates.Parked) > 0, "it dies, or the job is parked");
+            }
+
+            var parked = await shop.Scalar<string>("select attempts || ' ' || last_error from work where state = 'parked'");
+            Assert.That(parked, Is.EqualTo("3 The lease ran out: the worker died, or was away for too long."));
+            await shop.Until(JobStates.Done, 1);
+            Assert.That(await Effects(shop), Is.EqualTo(1), "the other job is done");
+        }
+        finally
+        {
+            await End(workers, directory);
+        }
+    }
+
+    private static Task<long> Effects(Workshop shop) => shop.Scalar<long>("select count(*) from effect");
+
+    private static async Task End(List<ChildProcess> workers, string directory)
+    {
+        foreach (var worker in workers)
+        {
+            await worker.KillAsync();
+            await worker.DisposeAsync();
+        }
+
+        Directory.Delete(directory, recursive: true);
+    }
+}

@@ -1,0 +1,5 @@
+using Orafo.Pgq.Tests;
+
+// The test assembly as a process of its own, for tests that kill it. The test runner does not come by here.
+using var worker = WorkerProcess.Build(WorkerProcess.Environment(WorkerProcess.Database));
+await worker.RunAsync();
