@@ -16,6 +16,13 @@ public sealed record PrintResult(string InvoiceNumber, int Tray, DateTimeOffset 
 /// <summary>A page that came out.</summary>
 public sealed record Page(string InvoiceNumber, int Tray, DateTimeOffset PrintedAt);
 
+/// <summary>All paper of an invoice number.</summary>
+/// <param name="InvoiceNumber">The number.</param>
+/// <param name="PrintedAt">When its page came out whole; null if it has not.</param>
+/// <param name="Copies">Whole pages: one, or none yet.</param>
+/// <param name="Spoiled">Pages that were ruined by a jam, or by a crash in the middle: each made a reprint necessary.</param>
+public sealed record Paper(string InvoiceNumber, DateTimeOffset? PrintedAt, int Copies, int Spoiled);
+
 /// <summary>Configuration section <c>Printer</c>.</summary>
 public sealed class PrinterOptions
 {
@@ -32,41 +39,118 @@ public sealed class PrinterOptions
     public string Directory { get; set; } = "printed";
 }
 
-/// <summary>The device: slow, one page at a time per tray, and it never prints an invoice number twice.</summary>
-/// <remarks>What it printed is in an append-only file, on disk before anybody is told: it remembers across a power cut.</remarks>
+/// <summary>The device: slow, one page at a time per tray, at times faulty, and it never prints a whole page of an invoice number twice.</summary>
+/// <remarks>
+/// What it printed is in an append-only file, on disk before anybody is told: it remembers across a power cut. What it began is in another, which
+/// survives the process: a page that was begun and did not come out is spoiled paper.
+/// </remarks>
 public sealed class Device : IDisposable
 {
     private readonly TimeSpan _printTime;
     private readonly TimeProvider _time;
+    private readonly Action _crash;
     private readonly Channel<int> _freeTrays = Channel.CreateUnbounded<int>();
     private readonly ConcurrentDictionary<string, Page> _pages = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int> _begun = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int> _copies = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Lazy<Task<Page>>> _printing = new(StringComparer.Ordinal);
-    private readonly FileStream _memory;
-    private readonly Lock _lock = new();
+    private readonly ConcurrentDictionary<string, long> _met = new(StringComparer.Ordinal);
+    private readonly AppendOnlyFile<Page> _printedPages;
+    private readonly AppendOnlyFile<string> _begunPages;
+    private readonly Lock _faultsLock = new();
+    private Faults _faults = new();
+    private CancellationTokenSource _faultsChanged = new();
 
     public Device(IOptions<PrinterOptions> options, TimeProvider time, ILogger<Device> logger)
+        : this(options, time, logger, () => System.Diagnostics.Process.GetCurrentProcess().Kill())
+    {
+    }
+
+    /// <param name="options">How it prints.</param>
+    /// <param name="time">Its clock.</param>
+    /// <param name="logger">Its log.</param>
+    /// <param name="crash">Ends the process, at once.</param>
+    internal Device(IOptions<PrinterOptions> options, TimeProvider time, ILogger<Device> logger, Action crash)
     {
         _printTime = TimeSpan.FromSeconds(options.Value.PrintSeconds);
-        _time = time;
+        (_time, _crash) = (time, crash);
         for (var tray = 1; tray <= options.Value.Trays; tray++)
             _freeTrays.Writer.TryWrite(tray);
 
         Directory.CreateDirectory(options.Value.Directory);
-        var path = Path.Combine(options.Value.Directory, "pages.jsonl");
-        _memory = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
-        Remember();
+        _printedPages = new(Path.Combine(options.Value.Directory, "pages.jsonl"));
+        _begunPages = new(Path.Combine(options.Value.Directory, "begun.jsonl"));
+        foreach (var page in _printedPages.Read())
+            Count(page);
+        foreach (var invoiceNumber in _begunPages.Read())
+            _begun.AddOrUpdate(invoiceNumber, 1, (_, times) => times + 1);
         logger.LogInformation("{Trays} trays, {PrintSeconds} s a page, {Pages} pages remembered", options.Value.Trays, options.Value.PrintSeconds, _pages.Count);
     }
 
-    public IEnumerable<Page> Pages => _pages.Values.OrderBy(page => page.PrintedAt);
+    /// <summary>What came out of it, in the order of the first page that did; what was spoiled only comes last.</summary>
+    public IEnumerable<Paper> Papers => _begun.Keys.Union(_pages.Keys, StringComparer.Ordinal)
+        .Select(PaperOf)
+        .OrderBy(paper => paper.PrintedAt is null).ThenBy(paper => paper.PrintedAt).ThenBy(paper => paper.InvoiceNumber, StringComparer.Ordinal);
 
+    /// <summary>What is wrong with it, and how often that was met.</summary>
+    public FaultReport FaultReport
+    {
+        get
+        {
+            lock (_faultsLock)
+                return new(_faults, _met.ToDictionary(StringComparer.Ordinal));
+        }
+    }
+
+    /// <summary>The whole page of that number, if it is out.</summary>
     public Page? Find(string invoiceNumber) => _pages.GetValueOrDefault(invoiceNumber);
 
+    /// <summary>From now on this is wrong with it, and nothing else. Who waited for an answer in vain, waits no longer.</summary>
+    public void Set(Faults faults)
+    {
+        CancellationTokenSource changed;
+        lock (_faultsLock)
+            (_faults, changed, _faultsChanged) = (faults, _faultsChanged, new());
+        changed.Cancel();
+    }
+
+    /// <summary>Whether the request gets any further than the wire.</summary>
+    /// <exception cref="PrinterException">It is busy.</exception>
+    public async Task<bool> Hears(CancellationToken cancellationToken)
+    {
+        Faults faults;
+        CancellationToken changed;
+        lock (_faultsLock)
+            (faults, changed) = (_faults, _faultsChanged.Token);
+        if (faults.Offline)
+            return !IsMet("offline");
+        if (faults.NoAnswer)
+        {
+            IsMet("noAnswer");
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(changed, cancellationToken);
+            await Task.Delay(Timeout.InfiniteTimeSpan, _time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return false;
+        }
+
+        if (faults.BusySeconds is { } seconds && IsMet("busy"))
+            throw new PrinterException("The printer is busy.", TimeSpan.FromSeconds(seconds));
+        return true;
+    }
+
+    /// <summary>Whether the answer gets through.</summary>
+    public bool Answers() => !(_faults.LoseReplies && IsMet("loseReplies"));
+
     /// <summary>Prints the page, or joins the print of the same number that is under way. Waits in line for a tray.</summary>
+    /// <exception cref="PrinterException">The page did not come out.</exception>
     public Task<Page> Print(string invoiceNumber) =>
         _printing.GetOrAdd(invoiceNumber, number => new Lazy<Task<Page>>(() => PrintOnce(number))).Value;
 
-    public void Dispose() => _memory.Dispose();
+    public void Dispose()
+    {
+        _printedPages.Dispose();
+        _begunPages.Dispose();
+        _faultsChanged.Dispose();
+    }
 
     private async Task<Page> PrintOnce(string invoiceNumber)
     {
@@ -78,10 +162,13 @@ public sealed class Device : IDisposable
             var tray = await _freeTrays.Reader.ReadAsync();
             try
             {
-                await Task.Delay(_printTime, _time);
+                UseInk();
+                _begunPages.Append(invoiceNumber, isSafe: false);
+                _begun.AddOrUpdate(invoiceNumber, 1, (_, times) => times + 1);
+                await Move();
                 var page = new Page(invoiceNumber, tray, _time.GetUtcNow());
-                Append(page);
-                _pages[invoiceNumber] = page;
+                _printedPages.Append(page, isSafe: true);
+                Count(page);
                 return page;
             }
             finally
@@ -95,28 +182,56 @@ public sealed class Device : IDisposable
         }
     }
 
-    private void Append(Page page)
+    private void UseInk()
     {
-        lock (_lock)
+        lock (_faultsLock)
         {
-            _memory.Write([.. JsonSerializer.SerializeToUtf8Bytes(page, JsonSerializerOptions.Web), (byte)'\n']);
-            _memory.Flush(flushToDisk: true);
+            if (_faults.InkPages is not { } left)
+                return;
+            if (left == 0 && IsMet("inkPages"))
+                throw new PrinterException("The printer is out of ink.");
+            _faults = _faults with { InkPages = left - 1 };
         }
     }
 
-    /// <summary>A line without its end was being written when the power went: nobody was told of that page, so it is cut off.</summary>
-    private void Remember()
+    /// <summary>The paper goes through.</summary>
+    private async Task Move()
     {
-        using var reader = new StreamReader(_memory, leaveOpen: true);
-        var text = reader.ReadToEnd();
-        var whole = text[..(text.LastIndexOf('\n') + 1)];
-        foreach (var line in whole.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        var faults = _faults;
+        if (faults.SlowSeconds > 0)
+            IsMet("slowSeconds");
+        var pageTime = _printTime + TimeSpan.FromSeconds(faults.SlowSeconds);
+        if (faults.CrashInPage && IsMet("crashInPage"))
         {
-            var page = JsonSerializer.Deserialize<Page>(line, JsonSerializerOptions.Web)!;
-            _pages[page.InvoiceNumber] = page;
+            await Task.Delay(pageTime / 2, _time);
+            _crash();
         }
 
-        _memory.SetLength(System.Text.Encoding.UTF8.GetByteCount(whole));
-        _memory.Seek(0, SeekOrigin.End);
+        await Task.Delay(pageTime, _time);
+#pragma warning disable CA5394 // Bad luck, not a secret.
+        if (Random.Shared.NextDouble() < faults.JamProbability && IsMet("jamProbability"))
+#pragma warning restore CA5394
+            throw new PrinterException("The paper is jammed.");
+    }
+
+    private Paper PaperOf(string invoiceNumber)
+    {
+        // A page that is under way is not spoiled.
+        var (begun, copies, underWay) = (
+            _begun.GetValueOrDefault(invoiceNumber), _copies.GetValueOrDefault(invoiceNumber), _printing.ContainsKey(invoiceNumber) ? 1 : 0);
+        return new(invoiceNumber, Find(invoiceNumber)?.PrintedAt, copies, Math.Max(0, begun - copies - underWay));
+    }
+
+    private void Count(Page page)
+    {
+        _pages[page.InvoiceNumber] = page;
+        _copies.AddOrUpdate(page.InvoiceNumber, 1, (_, times) => times + 1);
+    }
+
+    /// <returns>True.</returns>
+    private bool IsMet(string fault)
+    {
+        _met.AddOrUpdate(fault, 1, (_, times) => times + 1);
+        return true;
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Orafo.Printer;
@@ -16,21 +17,44 @@ app.UseStatusCodePages();
 app.MapGet("/health/live", () => "Healthy");
 app.MapGet("/health/ready", () => "Healthy");
 app.MapPost("/print", Print);
-app.MapGet("/pages", () => device.Pages);
+app.MapGet("/pages", () => device.Papers);
 app.MapGet("/pages/{invoiceNumber}", Results<Ok<Page>, NotFound> (string invoiceNumber) =>
     device.Find(invoiceNumber) is { } page ? TypedResults.Ok(page) : TypedResults.NotFound());
+app.MapGet("/faults", () => device.FaultReport);
+app.MapPut("/faults", Results<NoContent, ValidationProblem> (Faults faults) =>
+{
+    if (faults.Mistakes() is { Count: > 0 } mistakes)
+        return TypedResults.ValidationProblem(mistakes);
+    device.Set(faults);
+    return TypedResults.NoContent();
+});
 await app.RunAsync();
 
-async Task<Results<Ok<PrintResult>, ValidationProblem>> Print(PrintRequest request, CancellationToken cancellationToken)
+async Task<IResult> Print(PrintRequest request, HttpContext http, CancellationToken cancellationToken)
 {
     if (request.InvoiceNumber is null || !InvoiceNumber().IsMatch(request.InvoiceNumber))
         return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["invoiceNumber"] = ["1 to 64 letters, digits, dots, dashes and slashes."] });
-    if (device.Find(request.InvoiceNumber) is { } printed)
-        return TypedResults.Ok(new PrintResult(printed.InvoiceNumber, printed.Tray, printed.PrintedAt, AlreadyPrinted: true));
+    try
+    {
+        if (!await device.Hears(cancellationToken))
+            return HangUp(http);
+        var printed = device.Find(request.InvoiceNumber);
+        // Who hangs up does not stop the page, and finds it printed when asking again.
+        var page = printed ?? await device.Print(request.InvoiceNumber).WaitAsync(cancellationToken);
+        return device.Answers() ? TypedResults.Ok(new PrintResult(page.InvoiceNumber, page.Tray, page.PrintedAt, AlreadyPrinted: printed is not null)) : HangUp(http);
+    }
+    catch (PrinterException e)
+    {
+        if (e.RetryAfter is { } after)
+            http.Response.Headers.RetryAfter = Math.Ceiling(after.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        return TypedResults.Problem(title: e.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
+    }
+}
 
-    // Who hangs up does not stop the page, and finds it printed when asking again.
-    var page = await device.Print(request.InvoiceNumber).WaitAsync(cancellationToken);
-    return TypedResults.Ok(new PrintResult(page.InvoiceNumber, page.Tray, page.PrintedAt, AlreadyPrinted: false));
+static IResult HangUp(HttpContext http)
+{
+    http.Abort();
+    return TypedResults.Empty;
 }
 
 internal sealed partial class Program

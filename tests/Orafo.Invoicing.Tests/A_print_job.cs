@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
@@ -39,6 +41,35 @@ public sealed class A_print_job
         printer.Answer = HttpStatusCode.OK;
         await service.Hears<InvoiceGenerated>();
         Assert.That(await service.Look(db => db.PrintJobs.Select(job => job.State).SingleAsync()), Is.EqualTo(PrintJob.Printed));
+    }
+
+    [TestCase(false), TestCase(true)]
+    public async Task Is_not_asked_for_before_the_printer_wants_to_be_asked_again(bool isDate)
+    {
+        var printer = new Printer
+        {
+            Answer = HttpStatusCode.ServiceUnavailable,
+            RetryAfter = isDate ? new(DateTimeOffset.UtcNow.AddHours(1)) : new(TimeSpan.FromHours(1)),
+            Problem = """{"title": "The printer is busy."}""",
+        };
+        await using var service = await Start(printer);
+        await service.Deliver(An_invoice.Command());
+        var error = await service.Sees(db => db.PrintJobs.Select(job => job.LastError).SingleOrDefaultAsync(), error => error is not null);
+        Assert.That(error, Is.EqualTo("The printer answered 503: The printer is busy."));
+        var pause = await service.Look(db => db.PrintJobs.Select(job => job.NextAttemptAt).SingleAsync()) - DateTimeOffset.UtcNow;
+        Assert.That(pause, Is.InRange(TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(5)), "not within the usual 50 ms, and not in an hour either");
+    }
+
+    [TestCase("no JSON"), TestCase("{}"), TestCase("null"), TestCase("""{"title": 5}""")]
+    public async Task Is_printed_later_whatever_the_printer_says_meanwhile(string problem)
+    {
+        var printer = new Printer { Answer = HttpStatusCode.InternalServerError, Problem = problem };
+        await using var service = await Start(printer, attempts: 1000);
+        await service.Deliver(An_invoice.Command());
+        var error = await service.Sees(db => db.PrintJobs.Select(job => job.LastError).SingleOrDefaultAsync(), error => error is not null);
+        Assert.That(error, Is.EqualTo("The printer answered 500."));
+        printer.Answer = HttpStatusCode.OK;
+        await service.Hears<InvoiceGenerated>();
     }
 
     [Test]
@@ -215,6 +246,8 @@ public sealed class A_print_job
     private sealed class Printer : HttpMessageHandler
     {
         public HttpStatusCode Answer { get; set; } = HttpStatusCode.OK;
+        public RetryConditionHeaderValue? RetryAfter { get; set; }
+        public string? Problem { get; set; }
         public TaskCompletionSource? Gate { get; init; }
         public ConcurrentDictionary<string, int> Asked { get; } = new();
 
@@ -224,7 +257,11 @@ public sealed class A_print_job
             Asked.AddOrUpdate(body.GetProperty("invoiceNumber").GetString()!, 1, (_, times) => times + 1);
             if (Gate is not null)
                 await Gate.Task.WaitAsync(cancellationToken);
-            return new HttpResponseMessage(Answer);
+            return new HttpResponseMessage(Answer)
+            {
+                Headers = { RetryAfter = RetryAfter },
+                Content = Problem is null ? null : new StringContent(Problem, Encoding.UTF8, "application/problem+json"),
+            };
         }
     }
 }

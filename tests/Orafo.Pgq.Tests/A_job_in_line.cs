@@ -80,7 +80,7 @@ public sealed class A_job_in_line
         Assert.That(await shop.Count(JobStates.Scheduled), Is.EqualTo(2));
         await shop.Until(JobStates.Done, 2);
         Assert.That(Done(shop), Is.EqualTo(["after a while", "at a time"]));
-        Assert.That(await shop.Scalar<bool>("select bool_and(started_at >= due and started_at < due + interval '20 s') from work_history"), "it looks once a minute unless it knows when");
+        Assert.That(await shop.Scalar<bool>("select bool_and(started_at >= due and started_at < due + interval '20 s') from work_history"), "it looks when it knows that something is due");
     }
 
     [Test]

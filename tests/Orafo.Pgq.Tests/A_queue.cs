@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Npgsql;
+using Orafo.Testing;
 
 namespace Orafo.Pgq.Tests;
 
@@ -21,8 +22,8 @@ public sealed class A_queue
             select gen_random_uuid(), 'done', 0, '', '1', '{}', 1, day, day, day from unnest(array['2020-01-01 12:00+00', '2020-03-01 12:00+00', '2200-01-01 00:00+00']::timestamptz[]) day
             """);
         await shop.Worker();
-        await Workshop.Until(async () => await shop.Scalar<long>(Partitions) == 9, "the old partition is dropped");
-        await Workshop.Until(async () => await shop.Scalar<long>("select count(*) from work_history") == 1, "and what was old in the rest");
+        await Eventually.Holds(async () => await shop.Scalar<long>(Partitions) == 9, "the old partition is dropped");
+        await Eventually.Holds(async () => await shop.Scalar<long>("select count(*) from work_history") == 1, "and what was old in the rest");
     }
 
     [Test]
@@ -42,7 +43,7 @@ public sealed class A_queue
             await host.StartAsync();
             await host.Services.GetRequiredService<JobQueue<string>>().PublishAsync([new("x")]);
             await shop.Until(JobStates.Done, 1);
-            await Workshop.Until(async () => await shop.Scalar<long>("select count(*) from pg_inherits where inhparent = 'work_history'::regclass") == 9, "the day's partition is back");
+            await Eventually.Holds(async () => await shop.Scalar<long>("select count(*) from pg_inherits where inhparent = 'work_history'::regclass") == 9, "the day's partition is back");
             await host.StopAsync();
 
             await using var other = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(shop.ConnectionString) { Username = stranger, Password = "secret" }.ConnectionString);
@@ -95,7 +96,7 @@ public sealed class A_queue
         await queue.PublishAsync([new("good"), new("bad")]);
         await shop.Until(JobStates.Done, 1);
         await shop.Until(JobStates.Parked, 1);
-        await Workshop.Until(() => Task.FromResult(sums.GetValueOrDefault("orafo.pgq.parked") >= 1), "it is counted");
+        await Eventually.Holds(() => sums.GetValueOrDefault("orafo.pgq.parked") >= 1, "it is counted");
         using (Assert.EnterMultipleScope())
         {
             Assert.That(sums["orafo.pgq.published"], Is.GreaterThanOrEqualTo(2));
@@ -133,7 +134,7 @@ public sealed class A_queue
             await queue.PublishAsync([new("x")]);
         }
 
-        await Workshop.Until(() => Task.FromResult(ended.Any(span => span.OperationName == "process work" && span.TraceId == trace)), "the job's span is of the same trace");
+        await Eventually.Holds(() => ended.Any(span => span.OperationName == "process work" && span.TraceId == trace), "the job's span is of the same trace");
         Assert.That(ended.First(span => span.TraceId == trace && span.OperationName == "process work").GetTagItem("orafo.outcome"), Is.EqualTo("done"));
     }
 
@@ -149,7 +150,7 @@ public sealed class A_queue
         {
             await Run($"alter database \"{name}\" allow_connections false");
             await Run($"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'");
-            await Workshop.Until(() => Task.FromResult(shop.Log.Any(line => line.Contains("can be neither claimed nor ended", StringComparison.Ordinal))), "it says so");
+            await Eventually.Holds(() => shop.Log.Any(line => line.Contains("can be neither claimed nor ended", StringComparison.Ordinal)), "it says so");
             await Run($"alter database \"{name}\" allow_connections true");
 
             async Task Run(string sql)

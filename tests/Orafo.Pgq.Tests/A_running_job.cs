@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
+using Orafo.Testing;
 
 namespace Orafo.Pgq.Tests;
 
@@ -23,7 +24,7 @@ public sealed class A_running_job
         await shop.Worker(worker => (worker.Lease, worker.PollingInterval) = (TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(100)));
         await queue.PublishAsync([new("long")]);
         await begun.Task;
-        await Workshop.Until(() => shop.Scalar<bool>("select lease_expires_at > started_at + interval '3 s' from work"), "the lease was renewed");
+        await Eventually.Holds(() => shop.Scalar<bool>("select lease_expires_at > started_at + interval '3 s' from work"), "the lease was renewed");
         end.SetResult();
         await shop.Until(JobStates.Done, 1);
         Assert.That(shop.Attempts, Has.Count.EqualTo(1));
@@ -43,7 +44,7 @@ public sealed class A_running_job
         var queue = await shop.Worker();
         var job = new NewJob<string>("x");
         await queue.PublishAsync([job]);
-        await Workshop.Until(async () => (await queue.FindAsync(job.Id))!.Progress == "half", "it says so");
+        await Eventually.Holds(async () => (await queue.FindAsync(job.Id))!.Progress == "half", "it says so");
         end.SetResult();
         await shop.Until(JobStates.Done, 1);
     }
@@ -161,7 +162,7 @@ public sealed class A_running_job
         await shop.Until(JobStates.Parked, 1);
         Assert.That(await shop.Scalar<string>("select string_agg(what, ', ') from said"), Is.EqualTo("later, in vain"));
         Assert.That((await queue.ListAsync()).Single().Error, Is.EqualTo("no paper"));
-        await Workshop.Until(() => Task.FromResult(shop.Log.Any(line => line.Contains("is parked after 2 attempts: no paper", StringComparison.Ordinal))), "it is logged");
+        await Eventually.Holds(() => shop.Log.Any(line => line.Contains("is parked after 2 attempts: no paper", StringComparison.Ordinal)), "it is logged");
         Assert.That(shop.Log, Has.None.Contains("lease was lost"));
     }
 
@@ -215,7 +216,7 @@ public sealed class A_running_job
         // As a process finds it that was suspended for long: another one has claimed the job and does it.
         await shop.Execute("update work set lease_token = gen_random_uuid(), lease_expires_at = now() + interval '1 h', attempts = 2");
         goOn.SetResult();
-        await Workshop.Until(() => Task.FromResult(shop.Log.Any(line => line.Contains("lease was lost", StringComparison.Ordinal))), "the worker finds it out");
+        await Eventually.Holds(() => shop.Log.Any(line => line.Contains("lease was lost", StringComparison.Ordinal)), "the worker finds it out");
 
         var status = await queue.FindAsync(job.Id);
         using (Assert.EnterMultipleScope())

@@ -19,7 +19,7 @@ public sealed class A_worker_that_dies
             for (var kill = 0; kill < 5; kill++)
             {
                 var effects = await Effects(shop);
-                await Workshop.Until(async () => await Effects(shop) is var now && (now > effects + 20 || now == 600), "work goes on");
+                await Eventually.Holds(async () => await Effects(shop) is var now && (now > effects + 20 || now == 600), "work goes on");
                 await workers[0].KillAsync();
                 await workers[0].DisposeAsync();
                 workers.RemoveAt(0);
@@ -49,7 +49,7 @@ public sealed class A_worker_that_dies
             while (await shop.Count(JobStates.Parked) == 0 && workers.Count < 10)
             {
                 workers.Add(WorkerProcess.Start(shop.ConnectionString, directory));
-                await Workshop.Until(async () => workers[^1].Exited.IsCompleted || await shop.Count(JobStates.Parked) > 0, "it dies, or the job is parked");
+                await Eventually.Holds(async () => workers[^1].Exited.IsCompleted || await shop.Count(JobStates.Parked) > 0, "it dies, or the job is parked");
             }
 
             var parked = await shop.Scalar<string>("select attempts || ' ' || last_error from work where state = 'parked'");

@@ -9,7 +9,6 @@ namespace Orafo.Pgq.Tests;
 /// <remarks>A handler does with a job what the test says; without a word it is done.</remarks>
 internal sealed class Workshop : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
     private readonly List<IHost> _hosts = [];
 
     private Workshop(NpgsqlDataSource database, string connectionString) => (Database, ConnectionString) = (database, connectionString);
@@ -39,12 +38,12 @@ internal sealed class Workshop : IAsyncDisposable
     /// <summary>A process that only publishes.</summary>
     public Task<JobQueue<string>> Publisher(Action<JobQueueOptions>? configure = null) => Start(services => services.AddJobQueue<string>("work", configure));
 
-    /// <summary>A process with workers, who hear of jobs or look once a minute.</summary>
+    /// <summary>A process with workers, who hear of jobs, or know when they are due: no test has the patience for them to look by themselves.</summary>
     public Task<JobQueue<string>> Worker(Action<JobWorkerOptions>? configure = null) => Start(services => services
         .AddJobQueue<string>("work")
         .AddJobHandler<string, Handler>(worker =>
         {
-            worker.PollingInterval = TimeSpan.FromMinutes(1);
+            worker.PollingInterval = TimeSpan.FromHours(2);
             worker.FirstPause = TimeSpan.FromMilliseconds(100);
             configure?.Invoke(worker);
         }));
@@ -75,18 +74,7 @@ internal sealed class Workshop : IAsyncDisposable
         Scalar<long>($"select (select count(*) from work where state = '{state}') + (select count(*) from work_history where outcome = '{state}')");
 
     /// <summary>Returns when so many jobs are in that state, or came to that end.</summary>
-    public Task Until(string state, long jobs) => Until(async () => await Count(state) == jobs, $"{jobs} jobs are {state}");
-
-    public static async Task Until(Func<Task<bool>> condition, string what)
-    {
-        var started = TimeProvider.System.GetTimestamp();
-        while (!await condition())
-        {
-            if (TimeProvider.System.GetElapsedTime(started) > Patience)
-                Assert.Fail($"After {Patience.TotalSeconds} s it is not so: {what}.");
-            await Task.Delay(20);
-        }
-    }
+    public Task Until(string state, long jobs) => Eventually.Holds(async () => await Count(state) == jobs, $"{jobs} jobs are {state}");
 
     public async ValueTask DisposeAsync()
     {

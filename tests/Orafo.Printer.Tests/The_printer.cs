@@ -65,14 +65,14 @@ public sealed class The_printer
         await File.AppendAllTextAsync(Path.Combine(_directory, "pages.jsonl"), "{\"invoiceNumber\":\"2026-0000");
         using (var device = Start(trays: 1))
         {
-            Assert.That(device.Pages.Select(page => page.InvoiceNumber), Is.EqualTo(new[] { "2026-000001" }));
+            Assert.That(device.Papers.Select(page => page.InvoiceNumber), Is.EqualTo(new[] { "2026-000001" }));
             var page = device.Print("2026-000002");
             _time.Advance(TimeSpan.FromSeconds(5));
             await page;
         }
 
         using var again = Start(trays: 1);
-        Assert.That(again.Pages.Select(page => page.InvoiceNumber), Is.EqualTo(new[] { "2026-000001", "2026-000002" }));
+        Assert.That(again.Papers.Select(page => page.InvoiceNumber), Is.EqualTo(new[] { "2026-000001", "2026-000002" }));
     }
 
     private Device Start(int trays) =>

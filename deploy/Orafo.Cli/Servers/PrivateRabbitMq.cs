@@ -95,11 +95,15 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
     public Task RestartAsync(CancellationToken cancellationToken) => Run(cancellationToken);
 
     /// <summary>Runs <c>rabbitmqctl</c> on it.</summary>
-    public async Task ControlAsync(params string[] arguments)
+    public Task ControlAsync(params string[] arguments) => ControlAsync(_directory, Ports, _watchdog, arguments);
+
+    /// <summary>Runs <c>rabbitmqctl</c> on the node of that directory, whoever started it.</summary>
+    public static async Task ControlAsync(string directory, BrokerPorts ports, Watchdog watchdog, params string[] arguments)
     {
         var command = Path.Combine(Path.GetDirectoryName(Installation.RabbitMqServer) ?? throw new OrafoException("RabbitMQ is not installed."), "rabbitmqctl");
-        var log = In("rabbitmqctl.log");
-        await using var control = ChildProcess.Start("rabbitmqctl", [command, .. arguments], Surroundings, log, _watchdog, _user, _directory);
+        var log = Path.Combine(directory, "rabbitmqctl.log");
+        await using var control = ChildProcess.Start(
+            "rabbitmqctl", [command, .. arguments], Surroundings(directory, ports), log, watchdog, Account.For("rabbitmq"), directory);
         if (await control.Exited is var exitCode and not 0)
             throw new OrafoException($"rabbitmqctl failed with exit code {exitCode}; see {log}.");
     }
@@ -126,13 +130,13 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
             // Started by us and in the foreground: Erlang would otherwise leave a daemon behind that belongs to nobody.
             Epmd = ChildProcess.Start("epmd",
                 ["epmd", "-port", Ports.Epmd.ToString(CultureInfo.InvariantCulture), "-address", "127.0.0.1"],
-                Surroundings, In("epmd.log"), _watchdog, _user, _directory);
+                Surroundings(_directory, Ports), In("epmd.log"), _watchdog, _user, _directory);
             // A node that finds no epmd would start one of its own.
             await Until.True(_ => Task.FromResult(!Servers.Ports.IsFree(Ports.Epmd)), Epmd, In("epmd.log"), TimeSpan.FromSeconds(30), cancellationToken);
         }
 
         var log = In("rabbitmq.log");
-        Process = ChildProcess.Start("RabbitMQ", [server], Surroundings, log, _watchdog, _user, _directory);
+        Process = ChildProcess.Start("RabbitMQ", [server], Surroundings(_directory, Ports), log, _watchdog, _user, _directory);
         await Until.True(Answers, Process, log, TimeSpan.FromMinutes(2), cancellationToken);
     }
 
@@ -159,24 +163,24 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
 
     private string In(string name) => Path.Combine(_directory, name);
 
-    private Dictionary<string, string?> Surroundings => new()
+    private static Dictionary<string, string?> Surroundings(string directory, BrokerPorts ports) => new()
     {
-        ["HOME"] = _directory,
-        ["ERL_EPMD_PORT"] = Ports.Epmd.ToString(CultureInfo.InvariantCulture),
+        ["HOME"] = directory,
+        ["ERL_EPMD_PORT"] = ports.Epmd.ToString(CultureInfo.InvariantCulture),
         ["ERL_EPMD_ADDRESS"] = "127.0.0.1",
         // Fixed: the name is part of the data, and a private epmd keeps it apart from others of that name.
         ["RABBITMQ_NODENAME"] = "orafo@localhost",
-        ["RABBITMQ_DIST_PORT"] = Ports.Distribution.ToString(CultureInfo.InvariantCulture),
-        ["RABBITMQ_BASE"] = _directory,
-        ["RABBITMQ_MNESIA_BASE"] = In("mnesia"),
-        ["RABBITMQ_LOG_BASE"] = In("log"),
-        ["RABBITMQ_CONFIG_FILE"] = In("rabbitmq.conf"),
-        ["RABBITMQ_ADVANCED_CONFIG_FILE"] = In("advanced.config"),
-        ["RABBITMQ_CONF_ENV_FILE"] = In("rabbitmq-env.conf"),
-        ["RABBITMQ_ENABLED_PLUGINS_FILE"] = In("enabled_plugins"),
-        ["RABBITMQ_FEATURE_FLAGS_FILE"] = In("feature_flags"),
-        ["RABBITMQ_GENERATED_CONFIG_DIR"] = In("generated"),
-        ["RABBITMQ_PID_FILE"] = In("rabbitmq.pid"),
+        ["RABBITMQ_DIST_PORT"] = ports.Distribution.ToString(CultureInfo.InvariantCulture),
+        ["RABBITMQ_BASE"] = directory,
+        ["RABBITMQ_MNESIA_BASE"] = Path.Combine(directory, "mnesia"),
+        ["RABBITMQ_LOG_BASE"] = Path.Combine(directory, "log"),
+        ["RABBITMQ_CONFIG_FILE"] = Path.Combine(directory, "rabbitmq.conf"),
+        ["RABBITMQ_ADVANCED_CONFIG_FILE"] = Path.Combine(directory, "advanced.config"),
+        ["RABBITMQ_CONF_ENV_FILE"] = Path.Combine(directory, "rabbitmq-env.conf"),
+        ["RABBITMQ_ENABLED_PLUGINS_FILE"] = Path.Combine(directory, "enabled_plugins"),
+        ["RABBITMQ_FEATURE_FLAGS_FILE"] = Path.Combine(directory, "feature_flags"),
+        ["RABBITMQ_GENERATED_CONFIG_DIR"] = Path.Combine(directory, "generated"),
+        ["RABBITMQ_PID_FILE"] = Path.Combine(directory, "rabbitmq.pid"),
         // The script then replaces itself by the node instead of waiting for it: our child is the node, and dies with it.
         ["RUNNING_UNDER_SYSTEMD"] = "true",
         // The log of the quorum queues is opened with O_SYNC: as durable as a write and a sync after it, in one call of another thread instead of two.

@@ -133,7 +133,7 @@ public sealed class PrintWorker(
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !stoppingToken.IsCancellationRequested)
         {
             Warn(e, "The printer does not print");
-            await TryGiveBack(job, Describe(e));
+            await TryGiveBack(job, Describe(e), (e as PrinterRefusedException)?.RetryAfter);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -212,11 +212,11 @@ public sealed class PrintWorker(
         line.CameOut(job.CreatedAt);
     }
 
-    private async Task TryGiveBack(PrintJob job, string error)
+    private async Task TryGiveBack(PrintJob job, string error, TimeSpan? retryAfter)
     {
         try
         {
-            await GiveBack(job, error);
+            await GiveBack(job, error, retryAfter);
         }
         catch (Exception e) when (ReliableDelivery.IsInfrastructure(e))
         {
@@ -224,11 +224,11 @@ public sealed class PrintWorker(
         }
     }
 
-    private async Task GiveBack(PrintJob job, string error)
+    private async Task GiveBack(PrintJob job, string error, TimeSpan? retryAfter)
     {
         if (job.Attempts < _options.Attempts)
         {
-            object[] later = [job.InvoiceNumber, job.LeaseToken!, PauseAfter(job.Attempts), error];
+            object[] later = [job.InvoiceNumber, job.LeaseToken!, PauseAfter(job.Attempts, retryAfter), error];
             // The first time, whoever waits for the paper may not know that it has to.
             if (job.LastError is null)
                 await End(PrintStatements.TryLater, later, await Issued(job));
@@ -270,10 +270,13 @@ public sealed class PrintWorker(
         await transaction.CommitAsync();
     }
 
-    private TimeSpan PauseAfter(int attempts)
+    /// <summary>Not before the printer wants to be asked again; but that, too, has its bound.</summary>
+    private TimeSpan PauseAfter(int attempts, TimeSpan? retryAfter)
     {
         var pause = _options.FirstPause * Math.Pow(2, Math.Min(attempts - 1, 20));
-        return Jittered(pause < _options.LongestPause ? pause : _options.LongestPause);
+        pause = Jittered(pause < _options.LongestPause ? pause : _options.LongestPause);
+        var asked = retryAfter < _options.LongestRetryAfter ? retryAfter.Value : _options.LongestRetryAfter;
+        return retryAfter is not null && asked > pause ? asked : pause;
     }
 
 #pragma warning disable CA5394 // Jitter needs no secrecy.
@@ -282,7 +285,7 @@ public sealed class PrintWorker(
 
     private static string Describe(Exception e) => e switch
     {
-        HttpRequestException { StatusCode: { } status } => $"The printer answered {(int)status}.",
+        PrinterRefusedException => e.Message,
         TaskCanceledException => "The printer did not answer in time.",
         _ => "The printer cannot be reached.",
     };

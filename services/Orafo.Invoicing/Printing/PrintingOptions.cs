@@ -30,6 +30,9 @@ public sealed class PrintingOptions
 
     public TimeSpan LongestPause { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>A printer that wants to be asked later (Retry-After) than this is asked then.</summary>
+    public TimeSpan LongestRetryAfter { get; set; } = TimeSpan.FromMinutes(5);
+
     /// <summary>How long a job stays with a worker that does not renew its lease, because it died or hangs. Renewed three times in that time.</summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(15);
 }

@@ -236,7 +236,11 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             else if (written.Contains(lease.Job.Id))
                 Count(lease, outcome, duration);
             else
+            {
                 PgqLog.Lost(_logger, _queue.Name, lease.Job.Id);
+                // Nobody may have it yet.
+                Volatile.Write(ref _mustLook, 1);
+            }
         }
     }
 

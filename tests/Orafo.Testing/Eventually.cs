@@ -1,0 +1,25 @@
+namespace Orafo.Testing;
+
+/// <summary>Waits for a condition.</summary>
+public static class Eventually
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+
+    /// <summary>Returns as soon as it holds.</summary>
+    /// <param name="condition">Looked at again and again.</param>
+    /// <param name="what">It says, for the message.</param>
+    /// <exception cref="TimeoutException">Not within three minutes.</exception>
+    public static async Task Holds(Func<Task<bool>> condition, string what)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (!await condition())
+        {
+            if (TimeProvider.System.GetElapsedTime(started) > Patience)
+                throw new TimeoutException($"After {Patience.TotalMinutes} minutes it is not so: {what}.");
+            await Task.Delay(20); // The interval of looking, not the time to wait.
+        }
+    }
+
+    /// <summary>Returns as soon as it holds.</summary>
+    public static Task Holds(Func<bool> condition, string what) => Holds(() => Task.FromResult(condition()), what);
+}
