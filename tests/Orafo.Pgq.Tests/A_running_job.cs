@@ -284,6 +284,33 @@ public sealed class A_running_job
     }
 
     [Test]
+    public async Task Is_kept_by_the_worker_that_has_it_again_although_its_first_handler_ends_meanwhile()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        TaskCompletionSource[] begun = [new(), new()], ends = [new(), new()];
+        shop.Handle = async (job, _) =>
+        {
+            begun[job.Attempt - 1].SetResult();
+            await ends[job.Attempt - 1].Task;
+            return JobOutcome.Done($"attempt {job.Attempt}");
+        };
+        var queue = await shop.Worker(worker => (worker.Lease, worker.Parallelism) = (TimeSpan.FromSeconds(1), 2));
+        var job = new NewJob<string>("x");
+        await queue.PublishAsync([job]);
+        await begun[0].Task;
+        await shop.Execute("update work set lease_token = gen_random_uuid(), lease_expires_at = now()");
+        queue.Wake();
+        await begun[1].Task;
+        ends[0].SetResult();
+        await Eventually.Holds(() => shop.Log.Any(line => line.Contains("lease was lost", StringComparison.Ordinal)), "the first end is refused");
+        await Eventually.Holds(() => shop.Scalar<bool>("select lease_expires_at > started_at + interval '4 s' from work"), "the second lease is renewed");
+        ends[1].SetResult();
+        await shop.Until(JobStates.Done, 1);
+        Assert.That(await queue.FindAsync(job.Id), Has.Property("Result").EqualTo("attempt 2"));
+        Assert.That(shop.Attempts, Has.Count.EqualTo(2));
+    }
+
+    [Test]
     public async Task Is_told_when_its_lease_is_lost()
     {
         await using var shop = await Workshop.OpenAsync();

@@ -10,4 +10,4 @@ with ended as (
     select id, outcome, priority, group_key, deduplication_key, payload, metadata, attempts, result, error, trace_parent, created_at, due, started_at
     from ended
 )
-select id from ended
+select id, lease_token from ended

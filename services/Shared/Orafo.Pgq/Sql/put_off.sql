@@ -5,4 +5,4 @@ set state = case when p.is_parked then 'parked' when p.pause > interval '0' then
     lease_token = null, lease_expires_at = null, last_error = p.error
 from unnest($1::uuid[], $2::uuid[], $3::text[], $4::interval[], $5::boolean[]) as p (id, token, error, pause, is_parked)
 where q.id = p.id and q.lease_token = p.token and q.lease_expires_at > now()
-returning q.id
+returning q.id, p.token

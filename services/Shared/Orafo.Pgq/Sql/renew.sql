@@ -3,4 +3,4 @@ update "{queue}" q
 set lease_expires_at = now() + $3
 from unnest($1::uuid[], $2::uuid[]) as l (id, token)
 where q.id = l.id and q.lease_token = l.token and q.lease_expires_at > now()
-returning q.id, q.cancel_requested
+returning q.id, q.lease_token, q.cancel_requested

@@ -34,7 +34,10 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     private readonly ILogger _logger;
     private readonly OncePerMinute _warnings;
     private readonly string? _filter;
-    private readonly ConcurrentDictionary<Guid, Lease> _leases = [];
+    private readonly ConcurrentDictionary<LeaseKey, Lease> _leases = [];
+
+    /// <summary>Ends and renewals are written one after another: they would wait for each other's rows.</summary>
+    private readonly SemaphoreSlim _writing = new(1);
     private readonly ConcurrentQueue<Attempt> _ended = [];
     private readonly WakeFlag _wake = new();
     private int _mustLook = 1;
@@ -58,6 +61,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         _queue.Workers -= Look;
         base.Dispose();
         _wake.Dispose();
+        _writing.Dispose();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -127,7 +131,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                 }
 
                 Volatile.Write(ref _mustLook, 1);
-                await backoff.Wait(stoppingToken);
+                await backoff.Wait(CancellationToken.None);
             }
         }
     }
@@ -156,7 +160,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     private async Task<(bool MayBeMore, TimeSpan? NextDue)> Turn(List<Attempt> ended, int room)
     {
         var token = Guid.CreateVersion7();
-        HashSet<Guid> written = [];
+        HashSet<LeaseKey> written = [];
         List<ClaimedJob> claimed = [];
         var (lost, parked) = (0, 0);
         TimeSpan? nextDue = null;
@@ -165,12 +169,12 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         var ends = ended.ConvertAll(attempt => new AttemptEnd(attempt.Lease, attempt.Outcome, _options));
         List<EndedJob> over = [.. ends.Select(end => end.Ended).OfType<EndedJob>()];
         if (over.Count > 0)
-            trip.Add(_queue.Statements.Finish, row => written.Add(row.GetGuid(0)), AttemptEnds.Parameters(over));
+            trip.Add(_queue.Statements.Finish, row => written.Add(LeaseKey.Read(row)), AttemptEnds.Parameters(over));
         List<PutOffJob> later = [.. ends.Select(end => end.PutOff).OfType<PutOffJob>()];
         if (later.Count > 0)
-            trip.Add(_queue.Statements.PutOff, row => written.Add(row.GetGuid(0)), AttemptEnds.Parameters(later));
+            trip.Add(_queue.Statements.PutOff, row => written.Add(LeaseKey.Read(row)), AttemptEnds.Parameters(later));
         if (ended.FindAll(attempt => attempt.Outcome is JobOutcome.ReleasedOutcome) is { Count: > 0 } released)
-            trip.Add(_queue.Statements.Release, row => written.Add(row.GetGuid(0)), AttemptEnds.Leases(released.Select(attempt => attempt.Lease)));
+            trip.Add(_queue.Statements.Release, row => written.Add(LeaseKey.Read(row)), AttemptEnds.Leases(released.Select(attempt => attempt.Lease)));
         var tends = room > 0 && (_tendedAt is not { } tended || _time.GetElapsedTime(tended) >= BetweenTending);
         if (tends)
         {
@@ -202,8 +206,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         if (tends)
             trip.Add(_queue.Statements.NextDue, row => nextDue = row.IsDBNull(0) ? null : TimeSpan.FromSeconds(Math.Max(0, row.GetDouble(0))));
 
-        var began = _time.GetTimestamp();
-        await trip.Go();
+        var began = await Go(trip);
         if (tends)
             _tendedAt = began;
         Conclude(ended, written);
@@ -215,7 +218,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     }
 
     /// <summary>What was written is over here; what was not has been lost.</summary>
-    private void Conclude(List<Attempt> ended, HashSet<Guid> written)
+    private void Conclude(List<Attempt> ended, HashSet<LeaseKey> written)
     {
         foreach (var (lease, outcome, duration) in ended)
         {
@@ -233,7 +236,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                 if (own.Outcome is JobOutcome.RetryOutcome)
                     Volatile.Write(ref _mustLook, 1);
             }
-            else if (written.Contains(lease.Job.Id))
+            else if (written.Contains(lease.Key))
                 Count(lease, outcome, duration);
             else
             {
@@ -288,7 +291,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
 
     private void Forget(Lease lease)
     {
-        _leases.TryRemove(lease.Job.Id, out _);
+        _leases.TryRemove(lease.Key, out _);
         lease.Dispose();
     }
 
@@ -303,7 +306,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         {
             _queue.Instruments.Claimed(_queue.Name, job.Latency);
             var lease = new Lease(job, token, since);
-            _leases[job.Id] = lease;
+            _leases[lease.Key] = lease;
             _hasSuspect |= job.IsSuspect;
             if (_isStopping)
                 lease.StopAfter(_options.StopPatience);
@@ -442,23 +445,26 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
 
     private async Task Renew()
     {
-        var leases = _leases.Values.Where(lease => !lease.IsEnding).ToList();
-        if (leases.Count == 0)
-            return;
-        Dictionary<Guid, bool> held = [];
-        var since = _time.GetTimestamp();
+        Dictionary<LeaseKey, bool> held = [];
+        List<Lease> leases = [];
         var trip = new RoundTrip(_queue.Database, _queue.Statements);
-        trip.Add(
-            _queue.Statements.Renew,
-            row => held[row.GetGuid(0)] = row.GetBoolean(1),
-            [.. AttemptEnds.Leases(leases), new NpgsqlParameter<TimeSpan> { TypedValue = _options.Lease }]);
-        await trip.Go();
+        var since = await Go(trip, () =>
+        {
+            leases.AddRange(_leases.Values.Where(lease => !lease.IsEnding));
+            if (leases.Count > 0)
+            {
+                trip.Add(
+                    _queue.Statements.Renew,
+                    row => held[LeaseKey.Read(row)] = row.GetBoolean(2),
+                    [.. AttemptEnds.Leases(leases), new NpgsqlParameter<TimeSpan> { TypedValue = _options.Lease }]);
+            }
+        });
 
         foreach (var lease in leases)
         {
-            if (!held.TryGetValue(lease.Job.Id, out var isToBeCancelled))
+            if (!held.TryGetValue(lease.Key, out var isToBeCancelled))
             {
-                // Its end may have been written meanwhile.
+                // Its handler may be ending it in a transaction of its own.
                 if (!lease.IsEnding)
                     lease.Lose();
                 continue;
@@ -467,6 +473,24 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             lease.Since = since;
             if (isToBeCancelled)
                 lease.AskToCancel();
+        }
+    }
+
+    /// <summary>Writes, after what this worker is writing now.</summary>
+    /// <returns>A timestamp from before it.</returns>
+    private async Task<long> Go(RoundTrip trip, Action? prepare = null)
+    {
+        await _writing.WaitAsync();
+        try
+        {
+            prepare?.Invoke();
+            var began = _time.GetTimestamp();
+            await trip.Go();
+            return began;
+        }
+        finally
+        {
+            _writing.Release();
         }
     }
 

@@ -1,4 +1,15 @@
+using System.Runtime.InteropServices;
+using Npgsql;
+
 namespace Orafo.Pgq;
+
+/// <summary>Tells the leases of one job from each other: a worker may get it again while a handler of its own still believes that it has it.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct LeaseKey(Guid JobId, Guid Token)
+{
+    /// <summary>The first two columns.</summary>
+    public static LeaseKey Read(NpgsqlDataReader row) => new(row.GetGuid(0), row.GetGuid(1));
+}
 
 /// <summary>A job that this process runs.</summary>
 /// <param name="job">Its row.</param>
@@ -17,6 +28,8 @@ internal sealed class Lease(ClaimedJob job, Guid token, long since) : IDisposabl
     public ClaimedJob Job => job;
 
     public Guid Token => token;
+
+    public LeaseKey Key => new(job.Id, token);
 
     /// <summary>From before it was renewed last.</summary>
     public long Since
