@@ -63,6 +63,7 @@ public sealed class A_published_job
         await using var shop = await Workshop.OpenAsync();
         await shop.Execute("create table effect (job_id uuid primary key)");
         var queue = await shop.Worker();
+        await shop.Listens();
         await using var scope = shop.Services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<WorkDb>();
         var job = new NewJob<string>("saved");
@@ -107,8 +108,7 @@ public sealed class A_published_job
         await using var shop = await Workshop.OpenAsync();
         await shop.Worker();
         var queue = await shop.Publisher();
-        // It listens when it has looked at what was there before.
-        await Eventually.Holds(async () => await shop.Scalar<long>("select count(*) from pg_stat_activity where datname = current_database() and query like '%listen%'") > 0, "it listens");
+        await shop.Listens();
         await queue.PublishAsync(new NewJob<string>("news"));
         await shop.Until(JobStates.Done, 1);
     }
@@ -148,7 +148,9 @@ public sealed class A_published_job
         new(new("x") { Priority = 1001 }, "priority"),
         new(new("x") { NotBefore = DateTimeOffset.UnixEpoch }, "past"),
         new(new("x") { Delay = TimeSpan.FromSeconds(-1) }, "past"),
-        new(new("x") { Delay = TimeSpan.Zero, NotBefore = DateTimeOffset.MaxValue }, "not by both"),
+        new(new("x") { Delay = TimeSpan.Zero, NotBefore = DateTimeOffset.UtcNow.AddHours(1) }, "not by both"),
+        new(new("x") { NotBefore = DateTimeOffset.MaxValue }, "ten years"),
+        new(new("x") { Delay = TimeSpan.MaxValue }, "ten years"),
         new(new("x") { DeduplicationKey = "" }, "key"),
         new(new("x") { DeduplicationKey = new('x', 201) }, "key"),
     ];

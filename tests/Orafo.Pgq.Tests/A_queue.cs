@@ -60,7 +60,8 @@ public sealed class A_queue
     public async Task Refuses_what_no_worker_could_do()
     {
         await using var shop = await Workshop.OpenAsync();
-        foreach (var row in new[] { "(payload, metadata) values ('1', '[]')", "(payload, priority) values ('1', 2000)", "(payload, lease_token) values ('1', gen_random_uuid())" })
+        foreach (var row in new[] { "(payload, metadata) values ('1', '[]')", "(payload, priority) values ('1', 2000)", "(payload, lease_token) values ('1', gen_random_uuid())",
+            "(payload, due) values ('1', 'infinity')", "(payload, due) values ('1', '-infinity')", "(payload, due) values ('1', '0044-03-15 BC')" })
             Assert.That(() => shop.Execute("insert into work " + row), Throws.InstanceOf<PostgresException>().With.Property("SqlState").EqualTo("23514"), row);
     }
 

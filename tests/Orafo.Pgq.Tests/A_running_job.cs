@@ -81,6 +81,35 @@ public sealed class A_running_job
         Assert.That((await queue.ListAsync()).Single().Error, Is.EqualTo("InvalidDataException: broken "));
     }
 
+    [TestCase("half a character \ud83d"), TestCase("NUL \0")]
+    public async Task May_say_what_PostgreSQL_cannot_keep(string said)
+    {
+        await using var shop = await Workshop.OpenAsync();
+        shop.Handle = async (job, cancellation) =>
+        {
+            await job.ReportAsync(said, cancellation);
+            return job.Attempt == 1 ? JobOutcome.RetryLater(said, TimeSpan.Zero) : JobOutcome.Done(new string('x', 3999) + "\ud83d\ude00");
+        };
+        var queue = await shop.Worker();
+        var job = new NewJob<string>("x");
+        await queue.PublishAsync([job]);
+        await shop.Until(JobStates.Done, 1);
+        Assert.That((await queue.FindAsync(job.Id))!.Result, Is.EqualTo(new string('x', 3999)), "no half a character at the end");
+    }
+
+    [Test]
+    public async Task Whose_end_cannot_be_written_holds_up_no_others()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("alter table work_history add constraint nothing_bad check (result <> 'bad')");
+        shop.Handle = (job, _) => Task.FromResult(JobOutcome.Done(job.Payload));
+        var queue = await shop.Worker(worker => worker.MaxAttempts = 2);
+        await queue.PublishAsync([.. Enumerable.Range(0, 10).Select(i => new NewJob<string>(i == 5 ? "bad" : "good"))]);
+        await shop.Until(JobStates.Done, 9);
+        await shop.Until(JobStates.Parked, 1);
+        Assert.That((await queue.ListAsync()).Single().Error, Is.EqualTo("How it ended could not be written."));
+    }
+
     [Test]
     public async Task Is_over_when_it_is_rejected()
     {
@@ -111,6 +140,54 @@ public sealed class A_running_job
         await begun.Task;
         Assert.That(await queue.CancelAsync(job.Id), Is.True);
         await shop.Until(JobStates.Cancelled, 1);
+        Assert.That(shop.Attempts, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Can_be_cancelled_although_it_fails_before_it_knows()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var (begun, cancelled) = (new TaskCompletionSource(), new TaskCompletionSource());
+        shop.Handle = async (_, _) =>
+        {
+            begun.TrySetResult();
+            await cancelled.Task;
+            throw new InvalidDataException("broken");
+        };
+        var queue = await shop.Worker(worker => worker.MaxAttempts = 1);
+        var job = new NewJob<string>("x");
+        await queue.PublishAsync([job]);
+        await begun.Task;
+        Assert.That(await queue.CancelAsync(job.Id), Is.True);
+        cancelled.SetResult();
+        await shop.Until(JobStates.Cancelled, 1);
+        Assert.That(shop.Attempts, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Keeps_its_lease_after_a_transaction_of_its_own_that_came_to_nothing()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var (rolledBack, end) = (new TaskCompletionSource(), new TaskCompletionSource());
+        shop.Handle = async (job, cancellation) =>
+        {
+            await using (var connection = await shop.Database.OpenConnectionAsync(cancellation))
+            {
+                await using var transaction = await connection.BeginTransactionAsync(cancellation);
+                await job.EndAsync(transaction, JobOutcome.Done(), cancellation);
+                await transaction.RollbackAsync(cancellation);
+            }
+
+            rolledBack.TrySetResult();
+            await end.Task.WaitAsync(cancellation);
+            return JobOutcome.RetryLater("again", TimeSpan.FromHours(1));
+        };
+        var queue = await shop.Worker(ShortLease);
+        await queue.PublishAsync([new("x")]);
+        await rolledBack.Task;
+        await Eventually.Holds(() => shop.Scalar<bool>("select lease_expires_at > started_at + interval '3 s' from work"), "the lease is renewed");
+        end.SetResult();
+        await shop.Until(JobStates.Scheduled, 1);
         Assert.That(shop.Attempts, Has.Count.EqualTo(1));
     }
 

@@ -41,7 +41,8 @@ public sealed class A_worker_that_dies
     {
         await using var shop = await Workshop.OpenAsync();
         await shop.Execute("create table effect (job_id uuid)");
-        await shop.Execute($"insert into work (payload) values ('{WorkerProcess.Deadly}'), ('1')");
+        // The second one has one attempt left, and only bad company.
+        await shop.Execute($"insert into work (payload, attempts) values ('{WorkerProcess.Deadly}', 0), ('1', 2)");
         var directory = Directory.CreateTempSubdirectory("orafo-pgq-").FullName;
         List<ChildProcess> workers = [];
         try

@@ -48,6 +48,10 @@ internal sealed class Workshop : IAsyncDisposable
             configure?.Invoke(worker);
         }));
 
+    /// <summary>Returns when a worker hears of news: it looks at that moment, and then only when it is told.</summary>
+    public Task Listens() => Eventually.Holds(
+        async () => await Scalar<long>("select count(*) from pg_stat_activity where datname = current_database() and state = 'idle' and query like '%listen%'") > 0, "it listens");
+
     /// <summary>Stops the last process that was started, in an orderly way.</summary>
     public async Task StopLastAsync()
     {

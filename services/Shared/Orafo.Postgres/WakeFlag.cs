@@ -1,7 +1,9 @@
 namespace Orafo.Postgres;
 
-/// <summary>Wakes one who waits, however often it is raised meanwhile.</summary>
-public sealed class WakeFlag : IDisposable
+/// <summary>Wakes one who waits, however often it is raised meanwhile. It may be raised when nobody waits any more.</summary>
+#pragma warning disable CA1001 // A semaphore has nothing to give back unless it is asked for its handle.
+public sealed class WakeFlag
+#pragma warning restore CA1001
 {
     private readonly SemaphoreSlim _semaphore = new(0);
     private int _raised;
@@ -23,6 +25,4 @@ public sealed class WakeFlag : IDisposable
             Volatile.Write(ref _raised, 0);
         return isRaised;
     }
-
-    public void Dispose() => _semaphore.Dispose();
 }

@@ -6,7 +6,7 @@ using Orafo.Postgres;
 namespace MassTransit.EntityFrameworkCoreIntegration;
 
 /// <summary>Tells this process's relay that a transaction committed, so that it need not poll to find out.</summary>
-internal sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : DbContext
+internal sealed class OutboxSignal<TDbContext> where TDbContext : DbContext
 {
     private readonly WakeFlag _relay = new();
     private readonly WakeFlag _refused = new();
@@ -32,13 +32,6 @@ internal sealed class OutboxSignal<TDbContext> : IDisposable where TDbContext : 
 
     /// <summary>Returns true when a message was put off, false after <paramref name="timeout"/>.</summary>
     public Task<bool> WaitForRefused(TimeSpan timeout, CancellationToken cancellationToken) => _refused.Wait(timeout, cancellationToken);
-
-    public void Dispose()
-    {
-        _relay.Dispose();
-        _refused.Dispose();
-        News.Dispose();
-    }
 }
 
 /// <summary>Raises the signal after each commit of the DbContext.</summary>

@@ -9,8 +9,8 @@ namespace Orafo.Pgq;
 /// <summary>Wakes workers after the commit that they wait for, and not before: they would find nothing.</summary>
 internal sealed class JobQueueInterceptor : DbTransactionInterceptor, ISaveChangesInterceptor
 {
-    /// <summary>The queues that each DbContext has published to since it last committed.</summary>
-    private readonly ConditionalWeakTable<DbContext, HashSet<Action>> _published = [];
+    /// <summary>The queues that each DbContext has published to.</summary>
+    private readonly ConditionalWeakTable<DbContext, Queues> _of = [];
 
     public static JobQueueInterceptor Instance { get; } = new();
 
@@ -24,13 +24,17 @@ internal sealed class JobQueueInterceptor : DbTransactionInterceptor, ISaveChang
                 $"{db.GetType().Name} does not tell of its commits: add {nameof(JobQueueModelExtensions.UseJobQueues)}() to its options.");
         }
 
-        _published.GetOrCreateValue(db).Add(wake);
+        _of.GetOrCreateValue(db).Published.Add(wake);
     }
 
     /// <remarks>Within a transaction, its commit is the moment.</remarks>
     public int SavedChanges(SaveChangesCompletedEventData eventData, int result)
     {
-        if (eventData.Context is { Database.CurrentTransaction: null } db)
+        if (eventData.Context is not { } db || !_of.TryGetValue(db, out var queues))
+            return result;
+        queues.Saved.UnionWith(queues.Published);
+        queues.Published.Clear();
+        if (db.Database.CurrentTransaction is null)
             Wake(db);
         return result;
     }
@@ -48,10 +52,19 @@ internal sealed class JobQueueInterceptor : DbTransactionInterceptor, ISaveChang
 
     private void Wake(DbContext? db)
     {
-        if (db is null || !_published.TryGetValue(db, out var queues) || queues.Count == 0)
+        if (db is null || !_of.TryGetValue(db, out var queues) || queues.Saved.Count == 0)
             return;
-        foreach (var wake in queues)
+        foreach (var wake in queues.Saved)
             wake();
-        queues.Clear();
+        queues.Saved.Clear();
+    }
+
+    private sealed class Queues
+    {
+        /// <summary>With the next SaveChanges.</summary>
+        public HashSet<Action> Published { get; } = [];
+
+        /// <summary>With the next commit.</summary>
+        public HashSet<Action> Saved { get; } = [];
     }
 }

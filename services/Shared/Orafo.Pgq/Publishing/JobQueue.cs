@@ -10,12 +10,13 @@ namespace Orafo.Pgq;
 /// <summary>A queue in a table: publishes jobs to it, finds them, and does what an operator decides.</summary>
 /// <typeparam name="TPayload">What a job carries.</typeparam>
 #pragma warning disable CA1711 // It is no collection, but a queue it is.
-public sealed class JobQueue<TPayload> : IDisposable
+public sealed class JobQueue<TPayload>
 #pragma warning restore CA1711
 {
     private const int LongestDeduplicationKey = 200;
     private const int MostPriority = 1000;
     private static readonly TimeSpan ClockDifference = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Farthest = TimeSpan.FromDays(3653);
 
     private readonly QueueStatements _statements;
     private readonly JobQueueOptions _options;
@@ -81,6 +82,7 @@ public sealed class JobQueue<TPayload> : IDisposable
     }
 
     /// <summary>Publishes a job with the next SaveChanges of the DbContext: it is there if and only if that commits, and workers look then.</summary>
+    /// <remarks>EF Core does not hear of the commit of a TransactionScope, or of a transaction that it was given: call <see cref="Wake"/> after that.</remarks>
     /// <param name="db">Has the queue in its model (<c>AddJobQueue</c>) and tells of its commits (<c>UseJobQueues</c>).</param>
     /// <param name="job">With a de-duplication key that is in use, SaveChanges fails (23505). To be told instead, publish in a transaction.</param>
     /// <exception cref="ArgumentException">It cannot be published as it is; nothing was added.</exception>
@@ -98,7 +100,7 @@ public sealed class JobQueue<TPayload> : IDisposable
             Payload = payload,
             Metadata = metadata,
             Priority = job.Priority,
-            Due = job.NotBefore,
+            Due = job.NotBefore?.ToUniversalTime(),
             DeduplicationKey = job.DeduplicationKey,
             TraceParent = publisher?.Id,
             TraceState = publisher?.TraceStateString,
@@ -168,8 +170,6 @@ public sealed class JobQueue<TPayload> : IDisposable
         return jobs;
     }
 
-    public void Dispose() => News.Dispose();
-
     /// <summary>What a row is made of.</summary>
     /// <exception cref="ArgumentException">It cannot be one.</exception>
     internal (string Payload, string Metadata) Check(NewJob<TPayload> job)
@@ -180,6 +180,8 @@ public sealed class JobQueue<TPayload> : IDisposable
             throw new ArgumentException($"A priority is from -{MostPriority} to {MostPriority}, not {job.Priority}.", nameof(job));
         if (job.NotBefore is { } notBefore && notBefore < _time.GetUtcNow() - ClockDifference)
             throw new ArgumentException($"A job cannot be scheduled for the past ({notBefore:O}).", nameof(job));
+        if (job.Delay > Farthest || job.NotBefore - _time.GetUtcNow() > Farthest)
+            throw new ArgumentException("A job cannot be scheduled for more than ten years from now.", nameof(job));
         if (job.Delay is { } delay && delay < TimeSpan.Zero)
             throw new ArgumentException($"A job cannot be scheduled for the past (in {delay}).", nameof(job));
         if (job is { NotBefore: not null, Delay: not null })

@@ -13,7 +13,7 @@ public sealed record NewJob<TPayload>(TPayload Payload)
     /// <summary>From −1000 to 1000: so many head starts of the queue (a minute each, unless it says otherwise) goes it ahead of those that come at the same time.</summary>
     public short Priority { get; init; }
 
-    /// <summary>Not to be run before. Not in the past: one minute is forgiven, for clocks differ.</summary>
+    /// <summary>Not to be run before. Not in the past (one minute is forgiven, for clocks differ), and within ten years.</summary>
     public DateTimeOffset? NotBefore { get; init; }
 
     /// <summary>How long it waits from the publish on, by the database's clock.</summary>

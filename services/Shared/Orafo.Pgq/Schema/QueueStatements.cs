@@ -16,6 +16,7 @@ internal sealed class QueueStatements
         Claim = Read("claim", queue);
         NextDue = Read("next_due", queue);
         Renew = Read("renew", queue);
+        Held = Read("held", queue);
         Finish = Read("finish", queue);
         PutOff = Read("put_off", queue);
         Release = Read("release", queue);
@@ -36,6 +37,7 @@ internal sealed class QueueStatements
     public string Claim { get; }
     public string NextDue { get; }
     public string Renew { get; }
+    public string Held { get; }
     public string Finish { get; }
     public string PutOff { get; }
     public string Release { get; }

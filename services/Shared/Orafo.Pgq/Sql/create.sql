@@ -18,6 +18,8 @@ create table "{queue}" (
     rank timestamptz,
     -- How often it was begun, but for those who stopped in an orderly way.
     attempts integer not null default 0,
+    -- How often its lease ran out.
+    lost_leases integer not null default 0,
     -- Who runs it now, and until when that holds unless it is renewed.
     lease_token uuid,
     lease_expires_at timestamptz,
@@ -34,6 +36,8 @@ create table "{queue}" (
     constraint "ck_{queue}_state" check (state in ('scheduled', 'waiting', 'running', 'suspect', 'parked')),
     constraint "ck_{queue}_lease" check ((state = 'running') = (lease_token is not null) and (lease_token is null) = (lease_expires_at is null)),
     constraint "ck_{queue}_priority" check (priority between -1000 and 1000),
+    -- What is beyond it can be subtracted from no other time.
+    constraint "ck_{queue}_due" check (due between timestamptz '2000-01-01 00:00+00' and timestamptz '2999-12-31 00:00+00'),
     constraint "ck_{queue}_metadata" check (jsonb_typeof(metadata) = 'object')
 );
 
@@ -55,7 +59,8 @@ begin
     new.rank := coalesce(new.due, clock_timestamp()) - new.priority * interval '{head_start}';
     new.due := coalesce(new.due, now());
     new.state := case when new.due > now() then 'scheduled' else 'waiting' end;
-    new.group_key := coalesce(new.metadata ->> '{group_by}', '');
+    -- An index has to hold it.
+    new.group_key := left(coalesce(new.metadata ->> '{group_by}', ''), 200);
     return new;
 end
 $$;
@@ -77,7 +82,7 @@ create table "{queue}_history" (
     created_at timestamptz not null,
     due timestamptz not null,
     started_at timestamptz,
-    finished_at timestamptz not null default now(),
+    finished_at timestamptz not null default clock_timestamp(),
     duration interval generated always as (finished_at - started_at) stored,
     constraint "pk_{queue}_history" primary key (id, finished_at),
     constraint "ck_{queue}_history_outcome" check (outcome in ('done', 'rejected', 'cancelled'))
@@ -109,9 +114,10 @@ begin
         return 0;
     end if;
     perform set_config('lock_timeout', '1s', true);
+    delete from "{queue}_history_rest" where finished_at < now() - keep;
 
     for day in select today + ahead from generate_series(0, 7) as ahead loop
-        partition := '{queue}_history_' || to_char(day, 'YYYYMMDD');
+        partition := '{queue}_history_' || to_char(day::timestamp, 'YYYYMMDD');
         if to_regclass(quote_ident(partition)) is null then
             begin
                 execute format('create table %I partition of "{queue}_history" for values from (%L) to (%L)',
@@ -126,8 +132,8 @@ begin
 
     for partition in
         select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
-        where i.inhparent = '"{queue}_history"'::regclass and c.relname ~ '_history_\d{8}$'
-            and (right(c.relname, 8)::date + 1)::timestamp at time zone 'UTC' < now() - keep
+        where i.inhparent = '"{queue}_history"'::regclass and c.relname::text ~ '_history_\d{8}$'
+            and (right(c.relname::text, 8)::date + 1)::timestamp at time zone 'UTC' < now() - keep
     loop
         begin
             execute format('drop table %I', partition);
@@ -136,16 +142,15 @@ begin
             when lock_not_available then null;
         end;
     end loop;
-    delete from "{queue}_history_rest" where finished_at < now() - keep;
     return changed;
 end
 $$;
 
--- It finds this schema's tables and nobody's temporary ones.
+-- It finds this schema's tables and nobody's temporary ones; and of functions, all it calls with their exact types, PostgreSQL's own.
 do $$
 begin
     execute format('alter function "{queue}_keep_history"(interval) set search_path = %I, pg_temp', current_schema());
 end
 $$;
 
-select "{queue}_keep_history"(interval '30 days');
+do $$ begin perform "{queue}_keep_history"(interval '30 days'); end $$;

@@ -2,7 +2,7 @@
 with ended as (
     delete from "{queue}" q
     using unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) as e (id, token, outcome, result, error)
-    where q.id = e.id and q.lease_token = e.token and q.lease_expires_at > now()
+    where q.id = e.id and q.lease_token = e.token and q.lease_expires_at > clock_timestamp()
     returning q.*, e.outcome, e.result, e.error
 ), kept as (
     insert into "{queue}_history" (id, outcome, priority, group_key, deduplication_key, payload, metadata, attempts, result, error, trace_parent,

@@ -1,6 +1,9 @@
--- Renews the leases on the jobs $1 with the tokens $2 for the time $3. Returns those that still hold, and whether they are to be cancelled.
-update "{queue}" q
+-- First of two: renews the leases on the jobs $1 with the tokens $2 for the time $3. A row that is locked, because its handler ends it in a transaction
+-- of its own, is nobody else's to claim, and nobody waits for it.
+update "{queue}"
 set lease_expires_at = now() + $3
-from unnest($1::uuid[], $2::uuid[]) as l (id, token)
-where q.id = l.id and q.lease_token = l.token and q.lease_expires_at > now()
-returning q.id, q.lease_token, q.cancel_requested
+where id = any (array(
+    select q.id
+    from "{queue}" q join unnest($1::uuid[], $2::uuid[]) as l (id, token) on q.id = l.id and q.lease_token = l.token
+    where q.lease_expires_at > now()
+    for update of q skip locked))

@@ -1,3 +1,4 @@
+using System.Text;
 using Npgsql;
 using NpgsqlTypes;
 using Orafo.Postgres;
@@ -27,6 +28,8 @@ internal sealed record AttemptEnd
         {
             JobOutcome.RetryOutcome retry => new(lease, retry.Error, retry.After ?? Backoff.After(lease.Job.Attempts - 1, options.FirstPause, options.LongestPause), isUsedUp),
             JobOutcome.InvalidOutcome invalid => new(lease, invalid.Error, TimeSpan.Zero, IsParked: true),
+            // Should its transaction not have committed; otherwise this finds nothing.
+            JobOutcome.WrittenOutcome { Outcome: JobOutcome.RetryOutcome own } => new AttemptEnd(lease, own, options).PutOff,
             _ => null,
         };
     }
@@ -65,16 +68,18 @@ internal static class AttemptEnds
         ];
     }
 
-    /// <summary>Texts of whatever origin: PostgreSQL keeps no NUL, and an error needs no more than its beginning.</summary>
+    /// <summary>The same as PostgreSQL can keep it: no NUL, no half of a character. Of a result or an error the first 4000 characters are kept.</summary>
+    public static string Storable(string text)
+    {
+        const int Longest = 4000;
+        var start = text.Length <= Longest ? text : text[..(char.IsHighSurrogate(text[Longest - 1]) ? Longest - 1 : Longest)];
+        // Writes halves of characters as replacement characters.
+        return Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(start)).Replace('\0', ' ');
+    }
+
     private static NpgsqlParameter Texts(IEnumerable<string?> texts) => new()
     {
         Value = texts.Select(text => text is null ? null : Storable(text)).ToArray(),
         NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text,
     };
-
-    private static string Storable(string text)
-    {
-        const int Longest = 4000;
-        return (text.Length > Longest ? text[..Longest] : text).Replace('\0', ' ');
-    }
 }

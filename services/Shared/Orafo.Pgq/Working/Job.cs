@@ -50,13 +50,13 @@ public sealed class Job<TPayload>
         await using var report = _queue.Database.CreateCommand(_queue.Statements.Report);
         report.Parameters.Add(new() { Value = Id });
         report.Parameters.Add(new() { Value = _lease.Token });
-        report.Parameters.Add(new() { Value = progress });
+        report.Parameters.Add(new() { Value = AttemptEnds.Storable(progress) });
         if (await report.ExecuteNonQueryAsync(cancellationToken) == 0)
             throw new LeaseLostException();
     }
 
     /// <summary>Ends the attempt in the handler's own transaction: so it ended if and only if that commits. The handler then returns the same outcome.</summary>
-    /// <param name="transaction">On the database of the queue.</param>
+    /// <param name="transaction">On the database of the queue; READ COMMITTED, for the lease is renewed meanwhile.</param>
     /// <param name="outcome">Any: a job that is tried later, or parked, can be so together with what else is written about it.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="LeaseLostException">The lease ran out: roll back.</exception>
@@ -68,9 +68,16 @@ public sealed class Job<TPayload>
         foreach (var parameter in end.Ended is { } ended ? AttemptEnds.Parameters([ended]) : AttemptEnds.Parameters([end.PutOff!]))
             command.Parameters.Add(parameter);
         _lease.IsEnding = true;
-        if (await command.ExecuteScalarAsync(cancellationToken) is null)
-            throw new LeaseLostException();
-        IsEnded = true;
+        try
+        {
+            if (await command.ExecuteScalarAsync(cancellationToken) is null)
+                throw new LeaseLostException();
+            IsEnded = true;
+        }
+        finally
+        {
+            _lease.IsEnding = IsEnded;
+        }
     }
 
     /// <summary>Ends the job with the next SaveChanges of the DbContext: it is over if and only if that commits. The handler then returns Done.</summary>
@@ -94,7 +101,7 @@ public sealed class Job<TPayload>
             Payload = job.Payload,
             Metadata = job.Metadata,
             Attempts = job.Attempts,
-            Result = result,
+            Result = result is null ? null : AttemptEnds.Storable(result),
             TraceParent = job.TraceParent,
             CreatedAt = job.CreatedAt,
             Due = job.Due,

@@ -17,7 +17,13 @@ public abstract record JobOutcome
     /// <summary>The job is tried again, or parked if its attempts are used up.</summary>
     /// <param name="error">Why.</param>
     /// <param name="after">How long it waits; the worker's pause for that attempt unless given.</param>
-    public static JobOutcome RetryLater(string error, TimeSpan? after = null) => new RetryOutcome(error, after);
+    /// <exception cref="ArgumentOutOfRangeException">Less than nothing, or more than ten years.</exception>
+    public static JobOutcome RetryLater(string error, TimeSpan? after = null)
+    {
+        if (after < TimeSpan.Zero || after > TimeSpan.FromDays(3653))
+            throw new ArgumentOutOfRangeException(nameof(after), after, "From nothing to ten years.");
+        return new RetryOutcome(error, after);
+    }
 
     /// <summary>The job is over: to try again is of no use.</summary>
     /// <param name="reason">For the history.</param>

@@ -21,8 +21,10 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     /// <summary>While there is more than the hands can do, what is due or was lost is looked for no more often.</summary>
     private static readonly TimeSpan BetweenTending = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>The attempt from which on a job is suspected when its lease runs out. The first time it may well have been a neighbour's fault, or the database's.</summary>
-    private const int SuspectedFrom = 2;
+    private const string Unwritable = "How it ended could not be written.";
+
+    /// <summary>A job that is in line and was not claimed is about to be another worker's, or free again.</summary>
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(50);
 
     private static readonly TimeSpan ShortestRest = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(5);
@@ -43,6 +45,10 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     private int _mustLook = 1;
     private volatile bool _isStopping;
     private bool _hasSuspect;
+
+    /// <summary>Something in an end could not be written: ends are written one by one until all are.</summary>
+    private bool _isCareful;
+
     private string _lastGroup = "";
     private long? _tendedAt;
 
@@ -60,7 +66,6 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     {
         _queue.Workers -= Look;
         base.Dispose();
-        _wake.Dispose();
         _writing.Dispose();
     }
 
@@ -75,10 +80,17 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                 lease.StopAfter(_options.StopPatience);
             _wake.Raise();
         });
-        var renewing = RenewOnAndOn(working.Token);
-        await Work(stoppingToken);
-        await working.CancelAsync();
-        await renewing;
+        var (renewing, watching) = (RenewOnAndOn(working.Token), LoseWhatRanOut(working.Token));
+        try
+        {
+            await Work(stoppingToken);
+        }
+        finally
+        {
+            await working.CancelAsync();
+            await renewing;
+            await watching;
+        }
     }
 
     private void Look()
@@ -97,7 +109,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             // Those that end at the same time, or at once, share a turn.
             await Task.Yield();
             var ended = TakeEnded();
-            var room = stoppingToken.IsCancellationRequested ? 0 : _options.Parallelism - _leases.Count + ended.Count;
+            var room = stoppingToken.IsCancellationRequested || (_isCareful && ended.Count > 0) ? 0 : _options.Parallelism - _leases.Count + ended.Count;
             var left = rest - _time.GetElapsedTime(lookedAt);
             var isTold = Volatile.Read(ref _mustLook) != 0;
             var looks = room > 0 && (isTold || left <= TimeSpan.Zero);
@@ -112,6 +124,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                 if (looks)
                     Volatile.Write(ref _mustLook, 0);
                 var (mayBeMore, nextDue) = await Turn(ended, looks ? room : 0);
+                _isCareful &= !_ended.IsEmpty;
                 if (looks)
                     (lookedAt, rest) = (_time.GetTimestamp(), Rest(nextDue));
                 else if (nextDue < left)
@@ -124,12 +137,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             catch (Exception e)
             {
                 Warn(e, "its jobs can be neither claimed nor ended now");
-                foreach (var attempt in ended)
-                {
-                    attempt.Lease.IsEnding = attempt.Outcome is JobOutcome.WrittenOutcome;
-                    _ended.Enqueue(attempt);
-                }
-
+                PutBack(ended, e);
                 Volatile.Write(ref _mustLook, 1);
                 await backoff.Wait(CancellationToken.None);
             }
@@ -146,13 +154,32 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     private List<Attempt> TakeEnded()
     {
         List<Attempt> taken = [];
-        while (_ended.TryDequeue(out var attempt))
+        while (!(_isCareful && taken.Count > 0) && _ended.TryDequeue(out var attempt))
         {
             attempt.Lease.IsEnding = true;
             taken.Add(attempt);
         }
 
         return taken;
+    }
+
+    /// <summary>They are written with the next turn; one by one, if something in one of them cannot be. That one is then tried later, or its lease runs out.</summary>
+    private void PutBack(List<Attempt> ended, Exception e)
+    {
+        var isTheirs = e is not NpgsqlException || e is PostgresException { SqlState: ['2', '2' or '3', ..] or ['5', '4', ..] };
+        foreach (var attempt in ended)
+        {
+            attempt.Lease.IsEnding = attempt.Outcome is JobOutcome.WrittenOutcome;
+            var isAlone = isTheirs && _isCareful && ended.Count == 1;
+            if (!isAlone)
+                _ended.Enqueue(attempt);
+            else if (attempt.Outcome is JobOutcome.RetryOutcome { Error: Unwritable })
+                Forget(attempt.Lease);
+            else
+                _ended.Enqueue(attempt with { Outcome = JobOutcome.RetryLater(Unwritable) });
+        }
+
+        _isCareful |= isTheirs && ended.Count > 0;
     }
 
     /// <summary>Writes how jobs ended, and claims up to that many new ones.</summary>
@@ -186,8 +213,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                     lost++;
                     parked += row.GetString(1) == JobStates.Parked ? 1 : 0;
                 },
-                new NpgsqlParameter<int> { TypedValue = _options.MaxAttempts },
-                new NpgsqlParameter<int> { TypedValue = Math.Min(SuspectedFrom, _options.MaxAttempts - 1) });
+                new NpgsqlParameter<int> { TypedValue = _options.MaxAttempts });
         }
 
         if (room > 0)
@@ -199,12 +225,17 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                 new NpgsqlParameter<Guid> { TypedValue = token },
                 new NpgsqlParameter<TimeSpan> { TypedValue = _options.Lease },
                 new NpgsqlParameter<string> { TypedValue = _lastGroup },
-                new NpgsqlParameter { Value = (object?)_filter ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb },
+                Filter(),
                 new NpgsqlParameter<bool> { TypedValue = !_hasSuspect });
         }
 
         if (tends)
-            trip.Add(_queue.Statements.NextDue, row => nextDue = row.IsDBNull(0) ? null : TimeSpan.FromSeconds(Math.Max(0, row.GetDouble(0))));
+        {
+            trip.Add(
+                _queue.Statements.NextDue,
+                row => nextDue = row.GetBoolean(1) ? Moment : row.IsDBNull(0) ? null : TimeSpan.FromSeconds(Math.Max(0, row.GetDouble(0))),
+                Filter());
+        }
 
         var began = await Go(trip);
         if (tends)
@@ -216,6 +247,8 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             nextDue = room > 0 ? BetweenTending : later.Min(job => (TimeSpan?)job.Pause);
         return (claimed.Count > 0 && (claimed.Count == room || claimed[0].HadCompany), nextDue);
     }
+
+    private NpgsqlParameter Filter() => new() { Value = (object?)_filter ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb };
 
     /// <summary>What was written is over here; what was not has been lost.</summary>
     private void Conclude(List<Attempt> ended, HashSet<LeaseKey> written)
@@ -306,6 +339,9 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         {
             _queue.Instruments.Claimed(_queue.Name, job.Latency);
             var lease = new Lease(job, token, since);
+            // A handler that still believes to have the job had better stop.
+            foreach (var (_, earlier) in _leases.Where(of => of.Key.JobId == job.Id))
+                earlier.Lose();
             _leases[lease.Key] = lease;
             _hasSuspect |= job.IsSuspect;
             if (_isStopping)
@@ -315,19 +351,20 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         }
     }
 
-    /// <summary>Groups are taken in their order from the last one on, then from the first.</summary>
+    /// <summary>
+    /// Groups are taken in their order, from the last one on, then from the first. The last of them got what was left over: if that was less than
+    /// the others got, it goes first the next time.
+    /// </summary>
     private string? LastTurn(List<ClaimedJob> claimed)
     {
-        string? last = null;
-        var hasWrapped = claimed.Exists(job => string.CompareOrdinal(job.Group, _lastGroup) <= 0);
-        foreach (var job in claimed)
+        var turns = claimed.CountBy(job => job.Group)
+            .OrderBy(group => string.CompareOrdinal(group.Key, _lastGroup) <= 0).ThenBy(group => group.Key, StringComparer.Ordinal).ToList();
+        return turns switch
         {
-            var isOfThisRound = !hasWrapped || string.CompareOrdinal(job.Group, _lastGroup) <= 0;
-            if (isOfThisRound && string.CompareOrdinal(job.Group, last) > 0)
-                last = job.Group;
-        }
-
-        return last;
+            [] => null,
+            [.., var before, var last] when last.Value < turns[0].Value => before.Key,
+            [.., var last] => last.Key,
+        };
     }
 
     /// <summary>One attempt at one job. Never throws: how it ends is written by the loop.</summary>
@@ -418,7 +455,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             span.SetStatus(ActivityStatusCode.Error);
     }
 
-    /// <summary>Renews all leases, three times in the time of one. A worker that cannot for so long knows that it has lost them.</summary>
+    /// <summary>Renews all leases, three times in the time of one.</summary>
     private async Task RenewOnAndOn(CancellationToken cancellationToken)
     {
         while (true)
@@ -434,7 +471,17 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             {
                 Warn(e, "leases cannot be renewed now");
             }
+        }
+    }
 
+    /// <summary>A worker that could not renew a lease knows that it has lost it, whatever has become of the attempt to renew it.</summary>
+    private async Task LoseWhatRanOut(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await Task.Delay(_options.Lease / 12, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (cancellationToken.IsCancellationRequested)
+                return;
             foreach (var lease in _leases.Values)
             {
                 if (!lease.IsEnding && _time.GetElapsedTime(lease.Since) >= _options.Lease)
@@ -447,32 +494,27 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     {
         Dictionary<LeaseKey, bool> held = [];
         List<Lease> leases = [];
-        var trip = new RoundTrip(_queue.Database, _queue.Statements);
+        var trip = new RoundTrip(_queue.Database, _queue.Statements, patience: _options.Lease / 3);
         var since = await Go(trip, () =>
         {
-            leases.AddRange(_leases.Values.Where(lease => !lease.IsEnding));
-            if (leases.Count > 0)
-            {
-                trip.Add(
-                    _queue.Statements.Renew,
-                    row => held[LeaseKey.Read(row)] = row.GetBoolean(2),
-                    [.. AttemptEnds.Leases(leases), new NpgsqlParameter<TimeSpan> { TypedValue = _options.Lease }]);
-            }
+            leases.AddRange(_leases.Values);
+            if (leases.Count == 0)
+                return;
+            trip.Add(_queue.Statements.Renew, [.. AttemptEnds.Leases(leases), new NpgsqlParameter<TimeSpan> { TypedValue = _options.Lease }]);
+            trip.Add(_queue.Statements.Held, row => held[LeaseKey.Read(row)] = row.GetBoolean(2), AttemptEnds.Leases(leases));
         });
 
         foreach (var lease in leases)
         {
-            if (!held.TryGetValue(lease.Key, out var isToBeCancelled))
+            if (held.TryGetValue(lease.Key, out var isToBeCancelled))
             {
-                // Its handler may be ending it in a transaction of its own.
-                if (!lease.IsEnding)
-                    lease.Lose();
-                continue;
+                lease.Since = since;
+                if (isToBeCancelled)
+                    lease.AskToCancel();
             }
-
-            lease.Since = since;
-            if (isToBeCancelled)
-                lease.AskToCancel();
+            // What ends is gone without being lost.
+            else if (!lease.IsEnding)
+                lease.Lose();
         }
     }
 

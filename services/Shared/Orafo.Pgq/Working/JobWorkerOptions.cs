@@ -5,6 +5,8 @@ namespace Orafo.Pgq;
 /// <summary>How jobs of one queue are done by one process.</summary>
 public sealed class JobWorkerOptions
 {
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
+
     /// <summary>How many jobs are done at a time: 1 to 1000.</summary>
     public int Parallelism { get; set; } = 8;
 
@@ -14,7 +16,7 @@ public sealed class JobWorkerOptions
     /// <summary>How often a worker that hears of nothing looks by itself, about.</summary>
     public TimeSpan PollingInterval { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How often a job is begun before it is parked; also one that kills its worker each time.</summary>
+    /// <summary>How often a job is begun before it is parked; also one that kills its worker each time, which is begun three times at least.</summary>
     public int MaxAttempts { get; set; } = 10;
 
     /// <summary>The pause after the first failed attempt; it doubles, with jitter.</summary>
@@ -44,8 +46,10 @@ public sealed class JobWorkerOptions
             throw new InvalidOperationException($"{nameof(Parallelism)} is from 1 to 1000, not {Parallelism}.");
         if (MaxAttempts < 1)
             throw new InvalidOperationException($"{nameof(MaxAttempts)} is at least 1, not {MaxAttempts}.");
-        if (Lease < TimeSpan.FromSeconds(1))
-            throw new InvalidOperationException($"{nameof(Lease)} is at least a second, not {Lease}.");
+        if (Lease < TimeSpan.FromSeconds(1) || Lease > Longest)
+            throw new InvalidOperationException($"{nameof(Lease)} is from a second to a day, not {Lease}.");
+        if (PollingInterval > Longest || LongestPause > Longest || StopPatience > Longest)
+            throw new InvalidOperationException($"{nameof(PollingInterval)}, {nameof(LongestPause)} and {nameof(StopPatience)} are a day at most.");
         if (PollingInterval <= TimeSpan.Zero || FirstPause < TimeSpan.Zero || LongestPause < FirstPause || StopPatience < TimeSpan.Zero)
             throw new InvalidOperationException($"{nameof(PollingInterval)} is more than nothing, no pause less than nothing, and {nameof(LongestPause)} not less than {nameof(FirstPause)}.");
         if (KeepHistory < TimeSpan.FromDays(1))

@@ -9,9 +9,14 @@ internal sealed class RoundTrip
     private readonly List<NpgsqlBatchCommand> _commands = [];
     private readonly List<Action<NpgsqlDataReader>> _readers = [];
 
-    public RoundTrip(NpgsqlDataSource database, QueueStatements statements)
+    private readonly int? _timeout;
+
+    /// <param name="database">Where.</param>
+    /// <param name="statements">The queue's.</param>
+    /// <param name="patience">How long it may take; as long as any statement unless given.</param>
+    public RoundTrip(NpgsqlDataSource database, QueueStatements statements, TimeSpan? patience = null)
     {
-        _database = database;
+        (_database, _timeout) = (database, patience is { } most ? (int)Math.Ceiling(most.TotalSeconds) : null);
         Add(statements.PlanOnce, _ => { });
     }
 
@@ -40,6 +45,7 @@ internal sealed class RoundTrip
         await using var batch = connection.CreateBatch();
         foreach (var command in _commands)
             batch.BatchCommands.Add(command);
+        batch.Timeout = _timeout ?? batch.Timeout;
         await batch.PrepareAsync();
         await using var reader = await batch.ExecuteReaderAsync();
         foreach (var read in _readers)
