@@ -64,6 +64,9 @@ public sealed class A_published_job
         await shop.Execute("create table effect (job_id uuid primary key)");
         var queue = await shop.Worker();
         await shop.Listens();
+        // It has looked around when it began to listen, and has nothing to do any more.
+        await queue.PublishAsync(new NewJob<string>("first"));
+        await shop.Until(JobStates.Done, 1);
         await using var scope = shop.Services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<WorkDb>();
         var job = new NewJob<string>("saved");
@@ -76,7 +79,7 @@ public sealed class A_published_job
             // The worker has nothing to find yet, and looks only when it is told.
             queue.Wake();
             await queue.PublishAsync(new NewJob<string>("another"));
-            await shop.Until(JobStates.Done, 1);
+            await shop.Until(JobStates.Done, 2);
             await transaction.CommitAsync();
         }
 
