@@ -131,7 +131,7 @@ public sealed class A_running_job
         shop.Handle = async (_, cancellation) =>
         {
             begun.TrySetResult();
-            await Task.Delay(Timeout.Infinite, cancellation);
+            await Task.Delay(Timeout.Infinite, cancellation); // The job: it ends when it is cancelled.
             return JobOutcome.Done();
         };
         var queue = await shop.Worker(ShortLease);
@@ -414,7 +414,7 @@ public sealed class A_running_job
         shop.Handle = async (_, cancellation) =>
         {
             begun.TrySetResult();
-            await Task.Delay(Timeout.Infinite, cancellation);
+            await Task.Delay(Timeout.Infinite, cancellation); // The job: it ends when it is cancelled.
             return JobOutcome.Done();
         };
         var queue = await shop.Publisher();

@@ -42,7 +42,7 @@ internal static class WorkerProcess
         {
             if (job.Payload == Deadly)
                 System.Environment.FailFast("A deadly job.");
-            await Task.Delay(job.Payload, cancellationToken);
+            await Task.Delay(job.Payload, cancellationToken); // The job itself.
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await using var write = new NpgsqlCommand("insert into effect (job_id) values ($1)", connection, transaction) { Parameters = { new() { Value = job.Id } } };

@@ -25,6 +25,7 @@ internal sealed class QueueBench(PrivatePostgres postgres, TimeSpan span, TextWr
         new NpgsqlConnectionStringBuilder(postgres.ConnectionString()) { MaxPoolSize = 80, MaxAutoPrepare = 50, NoResetOnClose = true }.ConnectionString);
     private readonly ConcurrentDictionary<Guid, TaskCompletionSource> _probes = [];
     private long _done;
+    private bool _isCreated;
 
     /// <param name="waiting">How many jobs wait.</param>
     /// <param name="workers">How many workers there are, one after another.</param>
@@ -66,7 +67,9 @@ internal sealed class QueueBench(PrivatePostgres postgres, TimeSpan span, TextWr
     {
         var schema = new JobQueueSchema(Queue);
         await using var connection = await _database.OpenConnectionAsync(stop);
-        await Execute($"do $$ begin if to_regclass('{Queue}') is not null then {QueueBenchStatements.Drop(Queue)} end if; end $$");
+        if (_isCreated)
+            await Execute(schema.Drop());
+        _isCreated = true;
         await schema.CreateAsync(connection, stop);
         await Execute(QueueBenchStatements.Fill(Queue, waiting));
         await Execute($"vacuum analyze {Queue}");

@@ -14,7 +14,4 @@ internal static class QueueBenchStatements
         insert into {{{queue}}} (payload, metadata)
         select '{"isProbe": false}', '{"tenant": "bulk"}' from generate_series(1, {{{jobs}}})
         """);
-
-    /// <summary>The queue of an earlier run.</summary>
-    public static string Drop(string queue) => $"drop table {queue}_history; drop table {queue}; drop function {queue}_prepare(); drop function {queue}_keep_history(interval);";
 }
