@@ -132,7 +132,7 @@ public sealed class Device : IDisposable
             return false;
         }
 
-        if (faults.BusySeconds is { } seconds && IsMet("busy"))
+        if (faults.BusySeconds is { } seconds && IsMet("busySeconds"))
             throw new PrinterException("The printer is busy.", TimeSpan.FromSeconds(seconds));
         return true;
     }

@@ -60,14 +60,27 @@ public sealed class A_print_job
         Assert.That(pause, Is.InRange(TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(5)), "not within the usual 50 ms, and not in an hour either");
     }
 
-    [TestCase("no JSON"), TestCase("{}"), TestCase("null"), TestCase("""{"title": 5}""")]
-    public async Task Is_printed_later_whatever_the_printer_says_meanwhile(string problem)
+    [TestCase("no JSON"), TestCase("{}"), TestCase("null"), TestCase("""{"title": 5}"""), TestCase("{}", "x-nobody-knows")]
+    public async Task Is_printed_later_whatever_the_printer_says_meanwhile(string problem, string charSet = "utf-8")
     {
-        var printer = new Printer { Answer = HttpStatusCode.InternalServerError, Problem = problem };
+        var printer = new Printer { Answer = HttpStatusCode.InternalServerError, Problem = problem, CharSet = charSet };
         await using var service = await Start(printer, attempts: 1000);
         await service.Deliver(An_invoice.Command());
         var error = await service.Sees(db => db.PrintJobs.Select(job => job.LastError).SingleOrDefaultAsync(), error => error is not null);
         Assert.That(error, Is.EqualTo("The printer answered 500."));
+        printer.Answer = HttpStatusCode.OK;
+        await service.Hears<InvoiceGenerated>();
+    }
+
+    [Test]
+    public async Task Is_printed_later_although_the_printer_says_far_too_much()
+    {
+        var printer = new Printer { Answer = HttpStatusCode.InternalServerError, Problem = new string(' ', 1_000_000) };
+        await using var service = await Start(printer, attempts: 1000);
+        await service.Deliver(An_invoice.Command());
+        var error = await service.Sees(db => db.PrintJobs.Select(job => job.LastError).SingleOrDefaultAsync(), error => error is not null);
+        Assert.That(error, Is.EqualTo("The printer cannot be reached."));
+        printer.Problem = null;
         printer.Answer = HttpStatusCode.OK;
         await service.Hears<InvoiceGenerated>();
     }
@@ -248,6 +261,7 @@ public sealed class A_print_job
         public HttpStatusCode Answer { get; set; } = HttpStatusCode.OK;
         public RetryConditionHeaderValue? RetryAfter { get; set; }
         public string? Problem { get; set; }
+        public string CharSet { get; init; } = "utf-8";
         public TaskCompletionSource? Gate { get; init; }
         public ConcurrentDictionary<string, int> Asked { get; } = new();
 
@@ -260,7 +274,7 @@ public sealed class A_print_job
             return new HttpResponseMessage(Answer)
             {
                 Headers = { RetryAfter = RetryAfter },
-                Content = Problem is null ? null : new StringContent(Problem, Encoding.UTF8, "application/problem+json"),
+                Content = Problem is null ? null : new StringContent(Problem, Encoding.UTF8, new MediaTypeHeaderValue("application/problem+json", CharSet)),
             };
         }
     }

@@ -33,7 +33,7 @@ public sealed class A_faulty_printer
     {
         await During("offline", new { offline = true });
         await During("noAnswer", new { noAnswer = true });
-        await During("busy", new { busySeconds = 1 });
+        await During("busySeconds", new { busySeconds = 1 });
         await During("inkPages", new { inkPages = 5 });
         await During("slowSeconds", new { slowSeconds = 0.5 });
         await During("jamProbability", new { jamProbability = 0.5 });

@@ -302,12 +302,16 @@ public sealed class PrintWorker(
 /// <summary>Registers the workers.</summary>
 public static class PrintingExtensions
 {
+    /// <summary>In bytes: more than a printer has to say.</summary>
+    private const int MostAnswered = 64 * 1024;
+
     public static void AddPrinting(this IServiceCollection services)
     {
         services.AddOptions<PrintingOptions>().BindConfiguration("Printing").ValidateDataAnnotations().ValidateOnStart();
         services.AddHttpClient<PrinterClient>((provider, http) =>
         {
             http.BaseAddress = new Uri(provider.GetRequiredService<IConfiguration>()["Printer:Url"] ?? throw new InvalidOperationException("No Printer:Url."));
+            http.MaxResponseContentBufferSize = MostAnswered;
             http.Timeout = provider.GetRequiredService<IOptions<PrintingOptions>>().Value.Timeout;
         }).RemoveAllLoggers();
         services.AddSingleton<PrintLine>();

@@ -30,7 +30,8 @@ public sealed class PrinterClient(HttpClient http, TimeProvider time)
             var title = (await answer.Content.ReadFromJsonAsync<ProblemDetails>(cancellationToken))?.Title;
             return title?.Length > LongestReason ? title[..LongestReason] : title;
         }
-        catch (JsonException)
+        // No JSON, or in a character set that nobody knows.
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
         {
             return null;
         }

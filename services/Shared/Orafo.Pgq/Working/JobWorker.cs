@@ -256,12 +256,6 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         foreach (var (lease, outcome, duration) in ended)
         {
             Forget(lease);
-            if (lease.Job.IsSuspect)
-            {
-                _hasSuspect = false;
-                Volatile.Write(ref _mustLook, 1);
-            }
-
             if (outcome is JobOutcome.WrittenOutcome own)
             {
                 Count(lease, own.Outcome, duration);
@@ -325,6 +319,13 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     private void Forget(Lease lease)
     {
         _leases.TryRemove(lease.Key, out _);
+        if (lease.Job.IsSuspect)
+        {
+            _hasSuspect = false;
+            // There may be another one.
+            Volatile.Write(ref _mustLook, 1);
+        }
+
         lease.Dispose();
     }
 
