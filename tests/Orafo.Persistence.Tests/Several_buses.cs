@@ -53,6 +53,17 @@ public sealed class Several_buses
         Assert.That(await db.Effects.CountAsync(), Is.EqualTo(1));
     }
 
+    /// <remarks>MassTransit keeps the correlation of a message for the whole process, in a list without a lock.</remarks>
+    [Test]
+    public async Task Are_built_at_the_same_time()
+    {
+        var instances = Enumerable.Range(0, 32)
+            .Select(_ => LedgerService.BuildInstance("Host=127.0.0.1;Port=1", "amqp://nobody:none@127.0.0.1:1/", LedgerService.Everybody)).ToArray();
+        Assert.That(() => Parallel.ForEach(instances, instance => instance.Services.GetRequiredService<IBusControl>()), Throws.Nothing);
+        foreach (var instance in instances)
+            await instance.DisposeAsync();
+    }
+
     [Test]
     public async Task Schedule_in_their_own_outbox()
     {

@@ -62,7 +62,7 @@ public static class MessagingExtensions
                     return json;
                 });
                 rabbit.UsePostgresMessageScheduler<TDbContext>(context);
-                CorrelateByOrder();
+                _ = CorrelatedByOrder.Value;
                 rabbit.ConfigurePublish(publish => publish.ConnectPublishPipeSpecificationObserver(new MandatoryMessages()));
                 rabbit.ConfigureEndpoints(context);
             });
@@ -75,17 +75,20 @@ public static class MessagingExtensions
     /// <summary>RabbitMQ's basic.nack: a queue that is full, or without a leader, takes the message later.</summary>
     private static bool IsRefusal(Exception exception) => exception.InnerException is RabbitMQ.Client.Exceptions.PublishException { IsReturn: false };
 
-    /// <summary>An order's id is the correlation id of every message about it.</summary>
-    private static void CorrelateByOrder()
-    {
-        foreach (var message in typeof(GetOrderDetails).Assembly.GetExportedTypes())
-        {
-            if (message.GetProperty(nameof(GetOrderDetails.OrderId)) is { PropertyType: var type } property && type == typeof(Guid))
-                Correlate.MakeGenericMethod(message).Invoke(null, [property]);
-        }
-    }
-
     private static readonly MethodInfo Correlate = ((Action<PropertyInfo>)Correlated<GetOrderDetails>).Method.GetGenericMethodDefinition();
+
+    /// <summary>
+    ///     The messages about an order: its id is their correlation id. MassTransit keeps that for the whole process, in lists
+    ///     without a lock that grow with each call. So it is told once, by whichever bus of the process is built first.
+    /// </summary>
+    private static readonly Lazy<Type[]> CorrelatedByOrder = new(() =>
+    {
+        var messages = typeof(GetOrderDetails).Assembly.GetExportedTypes()
+            .Where(message => message.GetProperty(nameof(GetOrderDetails.OrderId))?.PropertyType == typeof(Guid)).ToArray();
+        foreach (var message in messages)
+            Correlate.MakeGenericMethod(message).Invoke(null, [message.GetProperty(nameof(GetOrderDetails.OrderId))]);
+        return messages;
+    });
 
     private static void Correlated<T>(PropertyInfo orderId) where T : class =>
         MessageCorrelation.UseCorrelationId(orderId.GetGetMethod()!.CreateDelegate<Func<T, Guid>>());
