@@ -34,16 +34,33 @@ public static class JobQueueExtensions
     public static IServiceCollection AddJobHandler<TPayload, THandler>(this IServiceCollection services, Action<JobWorkerOptions>? configure = null)
         where THandler : class, IJobHandler<TPayload>
     {
+        var options = Options(configure);
+        return services.AddJobHandler<TPayload, THandler>(_ => options);
+    }
+
+    /// <summary>The same with options that other services know. If they make no sense, the host does not start.</summary>
+    public static IServiceCollection AddJobHandler<TPayload, THandler>(this IServiceCollection services, Action<IServiceProvider, JobWorkerOptions> configure)
+        where THandler : class, IJobHandler<TPayload> =>
+        services.AddJobHandler<TPayload, THandler>(provider => Options(options => configure(provider, options)));
+
+    private static IServiceCollection AddJobHandler<TPayload, THandler>(this IServiceCollection services, Func<IServiceProvider, JobWorkerOptions> options)
+        where THandler : class, IJobHandler<TPayload>
+    {
+        services.TryAddScoped<THandler>();
+        services.AddSingleton<IHostedService>(provider => new JobWorker<TPayload, THandler>(
+            provider.GetRequiredService<JobQueue<TPayload>>(), options(provider), provider.GetRequiredService<IServiceScopeFactory>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<JobWorker<TPayload, THandler>>>()));
+        services.AddSingleton<IHostedService>(provider => new JobQueueWatch<TPayload>(
+            provider.GetRequiredService<JobQueue<TPayload>>(), options(provider).KeepHistory, provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<JobQueueWatch<TPayload>>>()));
+        return services;
+    }
+
+    private static JobWorkerOptions Options(Action<JobWorkerOptions>? configure)
+    {
         var options = new JobWorkerOptions();
         configure?.Invoke(options);
         options.Check();
-        services.TryAddScoped<THandler>();
-        services.AddSingleton<IHostedService>(provider => new JobWorker<TPayload, THandler>(
-            provider.GetRequiredService<JobQueue<TPayload>>(), options, provider.GetRequiredService<IServiceScopeFactory>(), provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<JobWorker<TPayload, THandler>>>()));
-        services.AddSingleton<IHostedService>(provider => new JobQueueWatch<TPayload>(
-            provider.GetRequiredService<JobQueue<TPayload>>(), options.KeepHistory, provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<JobQueueWatch<TPayload>>>()));
-        return services;
+        return options;
     }
 }

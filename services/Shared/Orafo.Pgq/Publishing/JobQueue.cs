@@ -128,6 +128,14 @@ public sealed class JobQueue<TPayload>
         return state is not null;
     }
 
+    /// <summary>Cancels a job that nobody runs, in the caller's transaction.</summary>
+    /// <returns>False if there is no such job, or it is running, or over.</returns>
+    public async Task<bool> CancelAsync(NpgsqlTransaction transaction, Guid id, CancellationToken cancellationToken = default)
+    {
+        await using var cancel = new NpgsqlCommand(_statements.Cancel, transaction.Connection, transaction) { Parameters = { new() { Value = id } } };
+        return await cancel.ExecuteNonQueryAsync(cancellationToken) > 0;
+    }
+
     /// <summary>Tries a parked or scheduled job now, with all attempts before it.</summary>
     /// <returns>False if there is no such job in one of these states.</returns>
     public async Task<bool> RetryAsync(Guid id, CancellationToken cancellationToken = default)
@@ -140,6 +148,49 @@ public sealed class JobQueue<TPayload>
         return isRetried;
     }
 
+    /// <summary>The same in the caller's transaction. Call <see cref="Wake"/> after its commit.</summary>
+    public async Task<bool> RetryAsync(NpgsqlTransaction transaction, Guid id, CancellationToken cancellationToken = default)
+    {
+        await using var retry = new NpgsqlCommand(_statements.Retry, transaction.Connection, transaction) { Parameters = { new() { Value = id } } };
+        return await retry.ExecuteNonQueryAsync(cancellationToken) > 0;
+    }
+
+    /// <summary>Moves a job to another group, unless it is running.</summary>
+    /// <param name="id">Of the job.</param>
+    /// <param name="group">The value of the member of its metadata that the queue groups by.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>False if there is no such job, or it is running, or over.</returns>
+    public async Task<bool> MoveAsync(Guid id, string group, CancellationToken cancellationToken = default)
+    {
+        await using var move = _database.CreateCommand(_statements.Move);
+        move.Parameters.Add(new() { Value = id });
+        move.Parameters.Add(new() { Value = group });
+        var isMoved = await move.ExecuteNonQueryAsync(cancellationToken) > 0;
+        if (isMoved)
+            Wake();
+        return isMoved;
+    }
+
+    /// <summary>Moves the jobs of one group to another one, but for those that are running. A thousand at a time: if it is interrupted, some are moved.</summary>
+    /// <returns>How many.</returns>
+    /// <exception cref="ArgumentException">The groups are the same.</exception>
+    public async Task<int> MoveGroupAsync(string from, string to, CancellationToken cancellationToken = default)
+    {
+        if (from == to)
+            throw new ArgumentException("A group cannot be moved to itself.", nameof(to));
+        await using var move = _database.CreateCommand(_statements.MoveGroup);
+        move.Parameters.Add(new() { Value = from });
+        move.Parameters.Add(new() { Value = to });
+        var moved = 0;
+        while (await move.ExecuteNonQueryAsync(cancellationToken) is > 0 and var some)
+        {
+            moved += some;
+            Wake();
+        }
+
+        return moved;
+    }
+
     /// <summary>A job, in line or over; null if it never was or is forgotten.</summary>
     public async Task<JobStatus?> FindAsync(Guid id, CancellationToken cancellationToken = default)
     {
@@ -148,6 +199,10 @@ public sealed class JobQueue<TPayload>
         await using var reader = await find.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken) ? JobStatus.Read(reader) : null;
     }
+
+    /// <summary>What is to be done, or was.</summary>
+    /// <exception cref="JsonException">It cannot be read.</exception>
+    public TPayload Read(JobStatus job) => JsonSerializer.Deserialize<TPayload>(job.Payload, _options.Json) ?? throw new JsonException("It is null.");
 
     /// <summary>Jobs that are not over, in the order of their ids.</summary>
     /// <param name="state">One of <see cref="JobStates"/>, or null for any.</param>

@@ -10,6 +10,7 @@ internal sealed class QueueStatements
     private QueueStatements(string queue)
     {
         PlanOnce = Read("plan_once", queue);
+        NotDurable = Read("not_durable", queue);
         Publish = Read("publish", queue);
         Promote = Read("promote", queue);
         Reap = Read("reap", queue);
@@ -24,6 +25,8 @@ internal sealed class QueueStatements
         AskToCancel = Read("ask_to_cancel", queue);
         Cancel = Read("cancel", queue);
         Retry = Read("retry", queue);
+        Move = Read("move", queue);
+        MoveGroup = Read("move_group", queue);
         Find = Read("find", queue);
         List = Read("list", queue);
         Watch = Read("watch", queue);
@@ -31,6 +34,7 @@ internal sealed class QueueStatements
     }
 
     public string PlanOnce { get; }
+    public string NotDurable { get; }
     public string Publish { get; }
     public string Promote { get; }
     public string Reap { get; }
@@ -45,6 +49,8 @@ internal sealed class QueueStatements
     public string AskToCancel { get; }
     public string Cancel { get; }
     public string Retry { get; }
+    public string Move { get; }
+    public string MoveGroup { get; }
     public string Find { get; }
     public string List { get; }
     public string Watch { get; }

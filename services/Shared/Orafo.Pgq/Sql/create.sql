@@ -67,6 +67,17 @@ $$;
 
 create trigger "{queue}_prepare" before insert on "{queue}" for each row execute function "{queue}_prepare"();
 
+-- Who moves a job to another group need not know what its metadata call it.
+create function "{queue}_move"() returns trigger language plpgsql as $$
+begin
+    new.metadata := jsonb_set(new.metadata, array['{group_by}'], to_jsonb(new.group_key));
+    return new;
+end
+$$;
+
+create trigger "{queue}_move" before update of group_key on "{queue}" for each row when (old.group_key <> new.group_key)
+execute function "{queue}_move"();
+
 create table "{queue}_history" (
     id uuid not null,
     outcome text not null,

@@ -10,9 +10,10 @@ public sealed class Job<TPayload>
     private readonly JobQueue<TPayload> _queue;
     private readonly Lease _lease;
     private readonly JobWorkerOptions _options;
+    private readonly GroupPauses _pauses;
 
-    internal Job(JobQueue<TPayload> queue, Lease lease, JobWorkerOptions options, TPayload payload) =>
-        (_queue, _lease, _options, Payload, Metadata) = (queue, lease, options, payload, Read(lease.Job.Metadata));
+    internal Job(JobQueue<TPayload> queue, Lease lease, JobWorkerOptions options, GroupPauses pauses, TPayload payload) =>
+        (_queue, _lease, _options, _pauses, Payload, Metadata) = (queue, lease, options, pauses, payload, Read(lease.Job.Metadata));
 
     public Guid Id => _lease.Job.Id;
 
@@ -21,6 +22,9 @@ public sealed class Job<TPayload>
 
     /// <summary>As it was published; what is no text in it is given as JSON.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>Whom it shares with; empty if nobody said so.</summary>
+    public string Group => _lease.Job.Group;
 
     /// <summary>1 the first time.</summary>
     public int Attempt => _lease.Job.Attempts;
@@ -38,6 +42,21 @@ public sealed class Job<TPayload>
     public bool IsLastAttempt => Attempt >= _options.MaxAttempts;
 
     internal bool IsEnded { get; private set; }
+
+    internal bool HasPausedGroup { get; private set; }
+
+    /// <summary>
+    ///     What all jobs of its group need is away: this worker begins no other one for that long. Then it begins one; if that does not pause the group
+    ///     again, all. Those that are under way go on.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Less than nothing, or more than a day.</exception>
+    public void PauseGroup(TimeSpan time)
+    {
+        if (time < TimeSpan.Zero || time > TimeSpan.FromDays(1))
+            throw new ArgumentOutOfRangeException(nameof(time), time, "From nothing to a day.");
+        HasPausedGroup = true;
+        _pauses.Pause(Group, time);
+    }
 
     /// <summary>Says how far it is, for those who look at the job.</summary>
     /// <param name="progress">At most 1000 characters.</param>

@@ -29,6 +29,9 @@ public abstract record JobOutcome
     /// <param name="reason">For the history.</param>
     public static JobOutcome Reject(string reason) => new RejectOutcome(reason);
 
+    /// <summary>As if it had not been begun: no attempt, and it keeps its place in line. Unless its group is paused, it may be begun again at once.</summary>
+    public static JobOutcome GiveBack() => new ReleasedOutcome();
+
     internal sealed record DoneOutcome(string? Result) : JobOutcome;
 
     internal sealed record RetryOutcome(string Error, TimeSpan? After) : JobOutcome;
@@ -41,7 +44,7 @@ public abstract record JobOutcome
     /// <summary>It was to be cancelled, and the handler stopped.</summary>
     internal sealed record CancelledOutcome : JobOutcome;
 
-    /// <summary>The worker stops: as if it had not been begun.</summary>
+    /// <summary>The worker stops, or the handler did not begin it.</summary>
     internal sealed record ReleasedOutcome : JobOutcome;
 
     /// <summary>The handler's own transaction has written it.</summary>

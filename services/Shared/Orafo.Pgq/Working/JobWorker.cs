@@ -42,6 +42,11 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     private readonly SemaphoreSlim _writing = new(1);
     private readonly ConcurrentQueue<Attempt> _ended = [];
     private readonly WakeFlag _wake = new();
+    private readonly GroupPauses _pauses;
+
+    /// <summary>Groups that had as many jobs under way as they may when there was more room.</summary>
+    private readonly HashSet<string> _fullGroups = new(StringComparer.Ordinal);
+
     private int _mustLook = 1;
     private volatile bool _isStopping;
     private bool _hasSuspect;
@@ -51,6 +56,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
 
     private string _lastGroup = "";
     private long? _tendedAt;
+    private bool _isTendingPutOff;
 
     public JobWorker(
         JobQueue<TPayload> queue, JobWorkerOptions options, IServiceScopeFactory scopes, TimeProvider time, ILogger<JobWorker<TPayload, THandler>> logger)
@@ -58,6 +64,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         options.Check();
         (_queue, _options, _scopes, _time, _logger) = (queue, options, scopes, time, logger);
         _warnings = new OncePerMinute(time);
+        _pauses = new GroupPauses(time);
         _filter = options.FilterJson;
         queue.Workers += Look;
     }
@@ -110,7 +117,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             await Task.Yield();
             var ended = TakeEnded();
             var room = stoppingToken.IsCancellationRequested || (_isCareful && ended.Count > 0) ? 0 : _options.Parallelism - _leases.Count + ended.Count;
-            var left = rest - _time.GetElapsedTime(lookedAt);
+            var left = Least(rest - _time.GetElapsedTime(lookedAt), _pauses.UntilNextEnd());
             var isTold = Volatile.Read(ref _mustLook) != 0;
             var looks = room > 0 && (isTold || left <= TimeSpan.Zero);
             if (ended.Count == 0 && !looks)
@@ -123,7 +130,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             {
                 if (looks)
                     Volatile.Write(ref _mustLook, 0);
-                var (mayBeMore, nextDue) = await Turn(ended, looks ? room : 0);
+                var (mayBeMore, nextDue) = await Turn(ended, looks ? room : 0, isTold);
                 _isCareful &= !_ended.IsEmpty;
                 if (looks)
                     (lookedAt, rest) = (_time.GetTimestamp(), Rest(nextDue));
@@ -145,11 +152,9 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     }
 
     /// <summary>Until this worker looks by itself: at the latest when a job is due that was scheduled.</summary>
-    private TimeSpan Rest(TimeSpan? nextDue)
-    {
-        var longest = Backoff.Jittered(_options.PollingInterval);
-        return nextDue is { } due && due < longest ? due : longest;
-    }
+    private TimeSpan Rest(TimeSpan? nextDue) => Least(Backoff.Jittered(_options.PollingInterval), nextDue);
+
+    private static TimeSpan Least(TimeSpan one, TimeSpan? other) => other < one ? other.Value : one;
 
     private List<Attempt> TakeEnded()
     {
@@ -184,7 +189,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
 
     /// <summary>Writes how jobs ended, and claims up to that many new ones.</summary>
     /// <returns>Whether there may be more, and when to look again at the latest.</returns>
-    private async Task<(bool MayBeMore, TimeSpan? NextDue)> Turn(List<Attempt> ended, int room)
+    private async Task<(bool MayBeMore, TimeSpan? NextDue)> Turn(List<Attempt> ended, int room, bool isTold)
     {
         var token = Guid.CreateVersion7();
         HashSet<LeaseKey> written = [];
@@ -193,6 +198,9 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         TimeSpan? nextDue = null;
 
         var trip = new RoundTrip(_queue.Database, _queue.Statements);
+        // A lease that is forgotten is one that nobody has; how a job ended must last.
+        if (ended.TrueForAll(attempt => attempt.Outcome is JobOutcome.WrittenOutcome))
+            trip.NeedNotLast();
         var ends = ended.ConvertAll(attempt => new AttemptEnd(attempt.Lease, attempt.Outcome, _options));
         List<EndedJob> over = [.. ends.Select(end => end.Ended).OfType<EndedJob>()];
         if (over.Count > 0)
@@ -202,7 +210,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             trip.Add(_queue.Statements.PutOff, row => written.Add(LeaseKey.Read(row)), AttemptEnds.Parameters(later));
         if (ended.FindAll(attempt => attempt.Outcome is JobOutcome.ReleasedOutcome) is { Count: > 0 } released)
             trip.Add(_queue.Statements.Release, row => written.Add(LeaseKey.Read(row)), AttemptEnds.Leases(released.Select(attempt => attempt.Lease)));
-        var tends = room > 0 && (_tendedAt is not { } tended || _time.GetElapsedTime(tended) >= BetweenTending);
+        var tends = Tends(room, isTold);
         if (tends)
         {
             trip.Add(_queue.Statements.Promote);
@@ -216,6 +224,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                 new NpgsqlParameter<int> { TypedValue = _options.MaxAttempts });
         }
 
+        var rooms = room > 0 ? RoomOfGroups(ended) : [];
         if (room > 0)
         {
             trip.Add(
@@ -226,7 +235,10 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                 new NpgsqlParameter<TimeSpan> { TypedValue = _options.Lease },
                 new NpgsqlParameter<string> { TypedValue = _lastGroup },
                 Filter(),
-                new NpgsqlParameter<bool> { TypedValue = !_hasSuspect });
+                new NpgsqlParameter<bool> { TypedValue = !_hasSuspect },
+                new NpgsqlParameter<string[]> { TypedValue = [.. rooms.Keys] },
+                new NpgsqlParameter<int[]> { TypedValue = [.. rooms.Values] },
+                new NpgsqlParameter<int> { TypedValue = _options.MaxPerGroup ?? _options.Parallelism });
         }
 
         if (tends)
@@ -234,7 +246,9 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             trip.Add(
                 _queue.Statements.NextDue,
                 row => nextDue = row.GetBoolean(1) ? Moment : row.IsDBNull(0) ? null : TimeSpan.FromSeconds(Math.Max(0, row.GetDouble(0))),
-                Filter());
+                Filter(),
+                // Of a group without room that is no news.
+                new NpgsqlParameter<bool> { TypedValue = rooms.Values.All(left => left > 0) });
         }
 
         var began = await Go(trip);
@@ -243,9 +257,46 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         Conclude(ended, written);
         Reaped(lost, parked);
         Begin(claimed, token, began);
+        if (room > 0)
+            RememberFullGroups(rooms, claimed);
         if (!tends)
             nextDue = room > 0 ? BetweenTending : later.Min(job => (TimeSpan?)job.Pause);
         return (claimed.Count > 0 && (claimed.Count == room || claimed[0].HadCompany), nextDue);
+    }
+
+    /// <summary>
+    ///     Whether this turn looks for what is due and what was lost, too. A worker that is told of a job begins with that one, and looks for the others
+    ///     the next time.
+    /// </summary>
+    private bool Tends(int room, bool isTold)
+    {
+        if (room <= 0 || (_tendedAt is { } tended && _time.GetElapsedTime(tended) < BetweenTending))
+            return false;
+        _isTendingPutOff = isTold && !_isTendingPutOff && _tendedAt is not null;
+        return !_isTendingPutOff;
+    }
+
+    /// <summary>How many jobs may be begun of the groups that have not all the room that there is.</summary>
+    private Dictionary<string, int> RoomOfGroups(List<Attempt> ended)
+    {
+        var rooms = _pauses.Limits();
+        if (rooms.Count == 0 && _options.MaxPerGroup is null)
+            return rooms;
+        Dictionary<string, int> underWay = new(StringComparer.Ordinal);
+        foreach (var (group, jobs) in _leases.Values.Except(ended.Select(attempt => attempt.Lease)).CountBy(lease => lease.Job.Group))
+            underWay[group] = jobs;
+        foreach (var group in rooms.Keys.Union(underWay.Keys).ToList())
+            rooms[group] = rooms.GetValueOrDefault(group, _options.MaxPerGroup ?? _options.Parallelism) - underWay.GetValueOrDefault(group);
+        return rooms;
+    }
+
+    /// <summary>When a job of one of these ends, there may be another one for its hand.</summary>
+    private void RememberFullGroups(Dictionary<string, int> rooms, List<ClaimedJob> claimed)
+    {
+        var most = _options.MaxPerGroup ?? _options.Parallelism;
+        _fullGroups.Clear();
+        _fullGroups.UnionWith(rooms.Where(of => of.Value <= 0).Select(of => of.Key));
+        _fullGroups.UnionWith(claimed.CountBy(job => job.Group).Where(of => of.Value >= rooms.GetValueOrDefault(of.Key, most)).Select(of => of.Key));
     }
 
     private NpgsqlParameter Filter() => new() { Value = (object?)_filter ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb };
@@ -320,11 +371,10 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     {
         _leases.TryRemove(lease.Key, out _);
         if (lease.Job.IsSuspect)
-        {
             _hasSuspect = false;
-            // There may be another one.
+        // There may be another one.
+        if (lease.Job.IsSuspect || _fullGroups.Contains(lease.Job.Group))
             Volatile.Write(ref _mustLook, 1);
-        }
 
         lease.Dispose();
     }
@@ -400,11 +450,13 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     private async Task<JobOutcome> Handle(Lease lease)
     {
         var payload = JsonSerializer.Deserialize<TPayload>(lease.Job.Payload, _queue.Json) ?? throw new JsonException("It is null.");
-        var job = new Job<TPayload>(_queue, lease, _options, payload);
+        var job = new Job<TPayload>(_queue, lease, _options, _pauses, payload);
         await using var scope = _scopes.CreateAsyncScope();
         try
         {
             var outcome = await scope.ServiceProvider.GetRequiredService<THandler>().Handle(job, lease.CancellationToken);
+            if (!job.HasPausedGroup && outcome is not JobOutcome.ReleasedOutcome && _pauses.End(job.Group))
+                Look();
             return job.IsEnded ? new JobOutcome.WrittenOutcome(outcome) : outcome;
         }
         // A handler's own trouble with JSON says nothing about the payload.

@@ -10,6 +10,9 @@ public sealed class JobWorkerOptions
     /// <summary>How many jobs are done at a time: 1 to 1000.</summary>
     public int Parallelism { get; set; } = 8;
 
+    /// <summary>How many jobs of one group are done at a time; as many as there are hands unless given. So one group that is slow cannot take all of them.</summary>
+    public int? MaxPerGroup { get; set; }
+
     /// <summary>How long a job stays with a worker that does not renew its lease, because it died or hangs. Renewed three times in that time.</summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(15);
 
@@ -44,6 +47,8 @@ public sealed class JobWorkerOptions
     {
         if (Parallelism is < 1 or > 1000)
             throw new InvalidOperationException($"{nameof(Parallelism)} is from 1 to 1000, not {Parallelism}.");
+        if (MaxPerGroup < 1)
+            throw new InvalidOperationException($"{nameof(MaxPerGroup)} is at least 1, not {MaxPerGroup}.");
         if (MaxAttempts < 1)
             throw new InvalidOperationException($"{nameof(MaxAttempts)} is at least 1, not {MaxAttempts}.");
         if (Lease < TimeSpan.FromSeconds(1) || Lease > Longest)

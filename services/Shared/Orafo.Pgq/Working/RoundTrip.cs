@@ -9,6 +9,7 @@ internal sealed class RoundTrip
     private readonly List<NpgsqlBatchCommand> _commands = [];
     private readonly List<Action<NpgsqlDataReader>> _readers = [];
 
+    private readonly QueueStatements _statements;
     private readonly int? _timeout;
 
     /// <param name="database">Where.</param>
@@ -16,9 +17,12 @@ internal sealed class RoundTrip
     /// <param name="patience">How long it may take; as long as any statement unless given.</param>
     public RoundTrip(NpgsqlDataSource database, QueueStatements statements, TimeSpan? patience = null)
     {
-        (_database, _timeout) = (database, patience is { } most ? (int)Math.Ceiling(most.TotalSeconds) : null);
+        (_database, _statements, _timeout) = (database, statements, patience is { } most ? (int)Math.Ceiling(most.TotalSeconds) : null);
         Add(statements.PlanOnce, _ => { });
     }
+
+    /// <summary>Nobody waits for the disk: if the server dies, what this trip wrote may be undone.</summary>
+    public void NeedNotLast() => Add(_statements.NotDurable, _ => { });
 
     /// <summary>A statement that returns rows.</summary>
     public void Add(string statement, Action<NpgsqlDataReader> read, params IEnumerable<NpgsqlParameter> parameters)
