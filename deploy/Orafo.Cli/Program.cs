@@ -114,6 +114,23 @@ bench.Add(Command("pgq", "Measures Orafo.Pgq instead: jobs a second and claim la
     (parsed, stop) => QueueBenchCommand.RunAsync(
         parsed.GetValue(waitingOption)!, parsed.GetValue(workersOption)!, TimeSpan.FromSeconds(parsed.GetValue(secondsOption)), parsed.GetValue(jsonFileOption), stop)));
 
+var stateOption = new Option<string?>("--state") { Description = "Only those that are scheduled, waiting, running, suspect or parked.", HelpName = "STATE" };
+stateOption.AcceptOnlyFromAmong("scheduled", "waiting", "running", "suspect", "parked");
+var orderArgument = new Argument<Guid>("ORDER") { Description = "The order's id." };
+var anyOrderArgument = new Argument<Guid?>("ORDER") { Description = "The order's id.", Arity = ArgumentArity.ZeroOrOne };
+var fromOption = new Option<string?>("--from") { Description = "All that wait for this printer.", HelpName = "PRINTER" };
+var toOption = new Option<string>("--to") { Description = "The printer that prints them.", HelpName = "PRINTER", Required = true };
+var print = new Command("print", "The invoices that wait for their paper.")
+{
+    Command("list", "Which they are, and why.", [stateOption, dataOption], (parsed, stop) => PrintCommand.ListAsync(Data(parsed), parsed.GetValue(stateOption), stop)),
+    Command("retry", "Tries one again now, or all that are parked.", [anyOrderArgument, dataOption],
+        (parsed, stop) => PrintCommand.RetryAsync(Data(parsed), parsed.GetValue(anyOrderArgument), stop)),
+    Command("redirect", "Has one printed elsewhere, or all that wait for a printer.", [anyOrderArgument, fromOption, toOption, dataOption],
+        (parsed, stop) => PrintCommand.RedirectAsync(Data(parsed), parsed.GetValue(anyOrderArgument), parsed.GetValue(fromOption), parsed.GetValue(toOption)!, stop)),
+    Command("cancel", "Has one not printed: its invoice is delivered electronically, and the order goes on.", [orderArgument, dataOption],
+        (parsed, stop) => PrintCommand.CancelAsync(Data(parsed), parsed.GetValue(orderArgument), stop)),
+};
+
 var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, no accepted order is lost, none is handled twice.")
 {
     Command("up", "Starts PostgreSQL, RabbitMQ, the services and the printer, and says where they are.",
@@ -132,6 +149,7 @@ var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, n
         (parsed, stop) => AuditCommand.RunAsync(Data(parsed), stop)),
     Command("outbox", "The messages that the broker refused, why, and when they are sent again.", [retryOption, dataOption],
         (parsed, stop) => OutboxCommand.RunAsync(Data(parsed), parsed.GetValue(retryOption), stop)),
+    print,
     bench,
     Command("chaos", "Kills parts of a mesh of its own, again and again, under load; exit code 0 only if each order was done once.",
         [chaosOrdersOption, everyOption, killOption, seedOption],

@@ -1,8 +1,11 @@
 using System.Globalization;
 using MassTransit;
+using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.Extensions.Options;
+using Npgsql;
 using Orafo.Contracts;
 using Orafo.Invoicing.Printing;
-using Orafo.ServiceDefaults;
+using Orafo.Pgq;
 
 namespace Orafo.Invoicing;
 
@@ -12,7 +15,8 @@ namespace Orafo.Invoicing;
 /// order that share a transaction collide on the order's unique index, and are then run one after the other. That the invoice waits for
 /// the printer is said if it is likely to: otherwise that it is on paper follows at once.
 /// </remarks>
-public sealed class GenerateInvoiceConsumer(InvoicingDb db, PrintLine line, TimeProvider time, ILogger<GenerateInvoiceConsumer> logger)
+public sealed class GenerateInvoiceConsumer(
+    InvoicingDb db, JobQueue<PrintInvoice> jobs, PrintPace pace, IOptions<PrintingOptions> printing, ILogger<GenerateInvoiceConsumer> logger)
     : IConsumer<GenerateInvoice>
 {
     public async Task Consume(ConsumeContext<GenerateInvoice> context)
@@ -21,31 +25,36 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, PrintLine line, Time
         RequireSoundTotals(command);
         var prefetched = context.Prefetched<InvoicesToIssue>();
         if (prefetched.Issued.TryGetValue(command.OrderId, out var invoice))
-        {
-            var job = prefetched.PrintJobs[command.OrderId];
-            if (job.State == PrintJob.Parked)
-            {
-                job.TryAgain(time.GetStorableNow());
-                context.AfterCommit(line.Look);
-            }
-
-            if (job is { State: PrintJob.Printed, FinishedAt: { } printedAt })
-            {
-                await context.Publish(
-                    new InvoiceGenerated { OrderId = invoice.OrderId, InvoiceNumber = invoice.Number, GeneratedAt = printedAt }, context.CancellationToken);
-            }
-        }
+            await SeeToDelivery(invoice, prefetched, context);
         else
         {
             invoice = Issue(command, prefetched);
-            Print(invoice, prefetched, context);
+            Print(invoice, context);
             logger.LogDebug("Order {OrderId} has invoice {InvoiceNumber}", invoice.OrderId, invoice.Number);
-            if (line.IsPrompt)
+            if (pace.IsPrompt)
                 return;
         }
 
         await context.Publish(
             new InvoiceIssued { OrderId = invoice.OrderId, InvoiceNumber = invoice.Number, IssueDate = invoice.IssueDate }, context.CancellationToken);
+    }
+
+    /// <summary>The step is repeated: says that it is done, if it is; otherwise sees to it that somebody is at it.</summary>
+    private async Task SeeToDelivery(Invoice invoice, InvoicesToIssue prefetched, ConsumeContext context)
+    {
+        if (prefetched.Deliveries.TryGetValue(invoice.OrderId, out var delivery))
+        {
+            await context.Publish(
+                new InvoiceGenerated { OrderId = invoice.OrderId, InvoiceNumber = invoice.Number, GeneratedAt = delivery.DeliveredAt }, context.CancellationToken);
+        }
+        else if (!prefetched.PrintJobs.TryGetValue(invoice.OrderId, out var state))
+            Print(invoice, context);
+        else if (state == JobStates.Parked)
+        {
+            var transaction = (NpgsqlTransaction)db.Database.CurrentTransaction!.GetDbTransaction();
+            await jobs.RetryAsync(transaction, invoice.OrderId, context.CancellationToken);
+            context.AfterCommit(jobs.Wake);
+        }
     }
 
     private Invoice Issue(GenerateInvoice command, InvoicesToIssue prefetched)
@@ -71,18 +80,14 @@ public sealed class GenerateInvoiceConsumer(InvoicingDb db, PrintLine line, Time
         return invoice;
     }
 
-    /// <summary>Right after the commit, or in its turn.</summary>
-    private void Print(Invoice invoice, InvoicesToIssue prefetched, ConsumeContext context)
+    private void Print(Invoice invoice, ConsumeContext context)
     {
-        var job = new PrintJob
+        jobs.Publish(db, new NewJob<PrintInvoice>(new(invoice.Number))
         {
-            InvoiceNumber = invoice.Number,
-            OrderId = invoice.OrderId,
-            CreatedAt = invoice.IssuedAt,
-            NextAttemptAt = prefetched.Now,
-        };
-        context.AfterCommit(line.TryLease(job, prefetched.Now) ? () => line.Hand(job) : line.Look);
-        db.PrintJobs.Add(job);
+            Id = invoice.OrderId,
+            Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { [PrintInvoice.Printer] = printing.Value.Default },
+        });
+        context.AfterCommit(jobs.Wake);
     }
 
     /// <summary>EN 16931 BR-CO-10, -13, -14, -15: an invoice that does not add up is never issued.</summary>

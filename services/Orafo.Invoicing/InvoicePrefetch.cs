@@ -10,14 +10,14 @@ namespace Orafo.Invoicing;
 
 /// <summary>What the invoices of one transaction have in common.</summary>
 /// <param name="Issued">The invoices that orders have already, by order.</param>
-/// <param name="PrintJobs">Theirs.</param>
+/// <param name="PrintJobs">The states of their print jobs that are not over.</param>
+/// <param name="Deliveries">Theirs.</param>
 /// <param name="Series">Held until the transaction ends: nobody else gets a number of it meanwhile. Null if every order has its invoice.</param>
 /// <param name="IssueDate">Of those that are to be issued.</param>
 /// <param name="IssuedAt">The same as a moment.</param>
-/// <param name="Now">By the database's clock, when the series was asked for; means nothing without one.</param>
 public sealed record InvoicesToIssue(
-    IReadOnlyDictionary<Guid, Invoice> Issued, IReadOnlyDictionary<Guid, PrintJob> PrintJobs, InvoiceSeries? Series, DateOnly IssueDate, DateTimeOffset IssuedAt,
-    DateTimeOffset Now);
+    IReadOnlyDictionary<Guid, Invoice> Issued, IReadOnlyDictionary<Guid, string> PrintJobs, IReadOnlyDictionary<Guid, InvoiceDelivery> Deliveries, InvoiceSeries? Series,
+    DateOnly IssueDate, DateTimeOffset IssuedAt);
 
 /// <summary>Loads it.</summary>
 public sealed class InvoicePrefetch(TimeProvider time, IOptions<SellerOptions> seller) : IPrefetch<InvoicingDb, GenerateInvoice, InvoicesToIssue>
@@ -29,18 +29,22 @@ public sealed class InvoicePrefetch(TimeProvider time, IOptions<SellerOptions> s
     {
         var orders = messages.Select(command => command.OrderId).Distinct().ToArray();
         var issued = areNew ? [] : await Issued(db, orders).ToDictionaryAsync(invoice => invoice.OrderId, cancellationToken: cancellationToken);
+        // In this order: a job that ends between the two leaves its delivery behind.
         var printJobs = issued.Count == 0
             ? []
-            : await db.PrintJobs.Where(job => orders.Contains(job.OrderId)).ToDictionaryAsync(job => job.OrderId, cancellationToken);
+            : await db.Database.SqlQueryRaw<PrintJobState>(PrintStatements.StatesOf, [orders]).ToDictionaryAsync(job => job.Id, job => job.State, cancellationToken);
+        var deliveries = issued.Count == 0
+            ? []
+            : await db.Deliveries.AsNoTracking().Where(delivery => orders.Contains(delivery.OrderId)).ToDictionaryAsync(delivery => delivery.OrderId, cancellationToken);
 
         var now = time.GetStorableNow();
         var issueDate = seller.Value.DateAt(now);
         if (issued.Count == orders.Length)
-            return new(issued, printJobs, null, issueDate, now, now);
+            return new(issued, printJobs, deliveries, null, issueDate, now);
         // Taken as late as can be.
         var locked = await Lock(db, issueDate.Year.ToString(CultureInfo.InvariantCulture), cancellationToken);
         var series = db.Attach(new InvoiceSeries { Name = locked.Name, Last = locked.Last }).Entity;
-        return new(issued, printJobs, series, issueDate, now, locked.Now);
+        return new(issued, printJobs, deliveries, series, issueDate, now);
     }
 
     private static async Task<LockedSeries> Lock(InvoicingDb db, string name, CancellationToken cancellationToken)
@@ -53,5 +57,8 @@ public sealed class InvoicePrefetch(TimeProvider time, IOptions<SellerOptions> s
     }
 
     /// <summary>A row of <see cref="InvoiceStatements.LockSeries"/>.</summary>
-    private sealed record LockedSeries(string Name, int Last, DateTimeOffset Now);
+    private sealed record LockedSeries(string Name, int Last);
+
+    /// <summary>A row of <see cref="PrintStatements.StatesOf"/>.</summary>
+    private sealed record PrintJobState(Guid Id, string State);
 }

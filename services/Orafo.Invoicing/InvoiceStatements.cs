@@ -3,9 +3,9 @@ namespace Orafo.Invoicing;
 /// <summary>The SQL of numbering.</summary>
 internal static class InvoiceStatements
 {
-    /// <summary>Holds a series until the transaction ends, and says what time it was when it was asked for.</summary>
+    /// <summary>Holds a series until the transaction ends.</summary>
     /// <remarks>Why no SEQUENCE: it does not give a number back that a rolled-back transaction took, and leaves a gap.</remarks>
-    public const string LockSeries = "select name, last, clock_timestamp() as now from invoice_series where name = {0} for update";
+    public const string LockSeries = "select name, last from invoice_series where name = {0} for update";
 
     /// <summary>The first one of a series.</summary>
     public const string BeginSeries = "insert into invoice_series (name, last) values ({0}, 0) on conflict do nothing";

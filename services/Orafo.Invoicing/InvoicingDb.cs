@@ -1,16 +1,17 @@
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Orafo.Invoicing.Printing;
+using Orafo.Pgq;
 using Orafo.ServiceDefaults;
 
 namespace Orafo.Invoicing;
 
-/// <summary>Invoices, their series and the print jobs.</summary>
+/// <summary>Invoices, their series, how they got out, and the print jobs of those that did not yet.</summary>
 public sealed class InvoicingDb(DbContextOptions<InvoicingDb> options) : DbContext(options)
 {
     public DbSet<Invoice> Invoices => Set<Invoice>();
     public DbSet<InvoiceSeries> Series => Set<InvoiceSeries>();
-    public DbSet<PrintJob> PrintJobs => Set<PrintJob>();
+    public DbSet<InvoiceDelivery> Deliveries => Set<InvoiceDelivery>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
@@ -37,21 +38,16 @@ public sealed class InvoicingDb(DbContextOptions<InvoicingDb> options) : DbConte
             series.HasKey(x => x.Name);
         });
 
-        modelBuilder.Entity<PrintJob>(job =>
+        modelBuilder.Entity<InvoiceDelivery>(delivery =>
         {
-            job.ToTable("print_jobs", table =>
-            {
-                table.HasCheckConstraint("ck_print_jobs_state", "state in ('waiting', 'printing', 'printed', 'parked')");
-                table.HasCheckConstraint("ck_print_jobs_lease", "(state = 'printing') = (lease_token is not null and lease_expires_at is not null)");
-            });
-            job.HasKey(x => x.InvoiceNumber);
-            job.HasOne<Invoice>().WithOne().HasForeignKey<PrintJob>(x => x.InvoiceNumber);
-            job.HasIndex(x => x.OrderId).IsUnique();
-            job.Property(x => x.LeaseToken).IsConcurrencyToken();
-            // Whatever can be claimed, and nothing of the millions that are done.
-            job.HasIndex(x => x.NextAttemptAt).HasFilter("state in ('waiting', 'printing')");
+            delivery.ToTable("invoice_deliveries", table =>
+                table.HasCheckConstraint("ck_invoice_deliveries_medium", "(medium = 'paper' and printer is not null) or (medium = 'electronic' and printer is null)"));
+            delivery.HasKey(x => x.InvoiceNumber);
+            delivery.HasOne<Invoice>().WithOne().HasForeignKey<InvoiceDelivery>(x => x.InvoiceNumber);
+            delivery.HasIndex(x => x.OrderId).IsUnique();
         });
 
+        modelBuilder.AddJobQueue(PrintInvoice.Queue);
         modelBuilder.AddInboxStateEntity();
         modelBuilder.AddOutboxMessageEntity();
     }

@@ -2,12 +2,13 @@ using MassTransit;
 using Orafo.Contracts;
 using Orafo.Invoicing;
 using Orafo.Invoicing.Printing;
+using Orafo.Pgq;
 using Orafo.ServiceDefaults;
 
 var builder = WebApplication.CreateBuilder(args);
 
 builder.AddServiceDefaults()
-    .AddDatabase<InvoicingDb>()
+    .AddDatabase<InvoicingDb>(options => options.UseJobQueues())
     .AddMessaging<InvoicingDb>(bus =>
     {
         bus.AddConsumer<GenerateInvoiceConsumer, GenerateInvoiceDefinition>();
@@ -29,4 +30,5 @@ var app = builder.Build();
 app.UseServiceDefaults();
 app.MapDefaultEndpoints();
 app.MapInvoices();
+app.MapPrintJobs();
 await app.RunServiceAsync<InvoicingDb>(args);

@@ -15,13 +15,14 @@ public sealed class An_audit
     [
         Fault("is completed without an accepted detail record", ("order-details", "delete from order_details")),
         Fault("its detail record says", ("order-details", "update order_details set gross = 1")),
-        Fault("is completed without an invoice", ("invoicing", "delete from print_jobs; delete from invoices")),
+        Fault("is completed without an invoice", ("invoicing", "delete from invoice_deliveries; delete from invoices")),
         Fault("its invoice says", ("invoicing", "update invoices set gross = 1")),
-        Fault("but was issued", ("invoicing", "update invoices set number = '2026-000009'; update print_jobs set invoice_number = '2026-000009'")),
-        Fault("but its invoice is parked", ("invoicing", "update print_jobs set state = 'parked'")),
-        Fault("without a print job", ("invoicing", "delete from print_jobs")),
-        Fault("a print job without invoice", ("invoicing", "delete from invoices")),
-        Fault("has 2 invoices", ("invoicing", $"insert into invoices values ('2026-000002', '{Order}', '2026', 2, 'EUR', 12.2); insert into print_jobs values ('2026-000002', '{Order}', 'printed')")),
+        Fault("but was issued", ("invoicing", "update invoices set number = '2026-000009'; update invoice_deliveries set invoice_number = '2026-000009'")),
+        Fault("but its invoice is parked", ("invoicing", "delete from invoice_deliveries; " + Job("parked"))),
+        Fault("has 2 invoices", ("invoicing", Job("waiting"))),
+        Fault("without a delivery or a print job", ("invoicing", "delete from invoice_deliveries")),
+        Fault("has a delivery or a print job without invoice", ("invoicing", "delete from invoices")),
+        Fault("has 2 invoices", ("invoicing", $"insert into invoices values ('2026-000002', '{Order}', '2026', 2, 'EUR', 12.2); insert into invoice_deliveries values ('2026-000002', '{Order}')")),
         Fault("is completed without a hand-over", ("hand-over", "delete from hand_overs")),
         Fault("handed over with", ("hand-over", "update hand_overs set total = 1")),
         Fault("is rejected and has an invoice", ("ordering", "update order_saga set current_state = 'Rejected'")),
@@ -32,6 +33,9 @@ public sealed class An_audit
         Fault("was accepted without a saga", ("ordering", "delete from order_saga")),
         Fault("a gap or a double", ("invoicing", "update invoices set sequence = 2")),
     ];
+
+    private static string Job(string state) =>
+        $$"""insert into print_job values ('{{Order}}', '{"invoiceNumber": "2026-000001"}', '{{state}}')""";
 
     [SetUp]
     public async Task LayOutOneCompletedOrder()
@@ -50,9 +54,10 @@ public sealed class An_audit
                 """),
             ("invoicing", $"""
                 create table invoices (number text primary key, order_id uuid, series text, sequence int, currency text, gross numeric);
-                create table print_jobs (invoice_number text, order_id uuid, state text);
+                create table invoice_deliveries (invoice_number text, order_id uuid);
+                create table print_job (id uuid, payload jsonb, state text);
                 insert into invoices values ('2026-000001', '{Order}', '2026', 1, 'EUR', 12.20);
-                insert into print_jobs values ('2026-000001', '{Order}', 'printed');
+                insert into invoice_deliveries values ('2026-000001', '{Order}');
                 """),
             ("hand-over", $"""
                 create table hand_overs (order_id uuid primary key, invoice_number text, currency text, total numeric);

@@ -25,7 +25,7 @@ public sealed class An_order_to_hand_over
             {
                 bus.AddConsumer<HandOverOrderConsumer, HandOverOrderDefinition>();
                 bus.AddPrefetch<HandOverPrefetch>();
-            }, null, typeof(OrderHandedOver));
+            }, null, null, typeof(OrderHandedOver));
         await service.Deliver(Command);
         var first = (await service.Hears<OrderHandedOver>()).Single();
         await service.Deliver(Command);

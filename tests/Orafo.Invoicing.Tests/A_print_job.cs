@@ -6,9 +6,9 @@ using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Options;
 using Orafo.Contracts;
 using Orafo.Invoicing.Printing;
+using Orafo.Pgq;
 using Orafo.Testing;
 
 namespace Orafo.Invoicing.Tests;
@@ -24,7 +24,7 @@ public sealed class A_print_job
         await Task.WhenAll(commands.Select(command => service.Deliver(command)));
 
         var generated = await service.Hears<InvoiceGenerated>(commands.Length);
-        await service.Sees(db => db.PrintJobs.CountAsync(job => job.State == PrintJob.Printed), count => count == commands.Length);
+        await service.Sees(db => db.Deliveries.CountAsync(), count => count == commands.Length);
         Assert.That(generated.Select(message => message.OrderId), Is.EquivalentTo(commands.Select(command => command.OrderId)));
         Assert.That(printer.Asked.Values, Is.All.EqualTo(1));
     }
@@ -35,12 +35,13 @@ public sealed class A_print_job
         var printer = new Printer { Answer = HttpStatusCode.ServiceUnavailable };
         await using var service = await Start(printer);
         await service.Deliver(An_invoice.Command());
-        var error = await service.Sees(db => db.PrintJobs.Select(job => job.LastError).SingleOrDefaultAsync(), error => error is not null);
+        var error = await service.Sees(LastError, error => error is not null);
         Assert.That(error, Does.Contain("503"));
 
         printer.Answer = HttpStatusCode.OK;
         await service.Hears<InvoiceGenerated>();
-        Assert.That(await service.Look(db => db.PrintJobs.Select(job => job.State).SingleAsync()), Is.EqualTo(PrintJob.Printed));
+        var delivery = await service.Look(db => db.Deliveries.SingleAsync());
+        Assert.That((delivery.Medium, delivery.Printer, await service.Look(Waiting)), Is.EqualTo((InvoiceDelivery.Paper, "main", 0)));
     }
 
     [TestCase(false), TestCase(true)]
@@ -54,9 +55,9 @@ public sealed class A_print_job
         };
         await using var service = await Start(printer);
         await service.Deliver(An_invoice.Command());
-        var error = await service.Sees(db => db.PrintJobs.Select(job => job.LastError).SingleOrDefaultAsync(), error => error is not null);
+        var error = await service.Sees(LastError, error => error is not null);
         Assert.That(error, Is.EqualTo("The printer answered 503: The printer is busy."));
-        var pause = await service.Look(db => db.PrintJobs.Select(job => job.NextAttemptAt).SingleAsync()) - DateTimeOffset.UtcNow;
+        var pause = await service.Look(db => db.Database.SqlQuery<DateTimeOffset>($"select due as \"Value\" from print_job").SingleAsync()) - DateTimeOffset.UtcNow;
         Assert.That(pause, Is.InRange(TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(5)), "not within the usual 50 ms, and not in an hour either");
     }
 
@@ -66,7 +67,7 @@ public sealed class A_print_job
         var printer = new Printer { Answer = HttpStatusCode.InternalServerError, Problem = problem, CharSet = charSet };
         await using var service = await Start(printer, attempts: 1000);
         await service.Deliver(An_invoice.Command());
-        var error = await service.Sees(db => db.PrintJobs.Select(job => job.LastError).SingleOrDefaultAsync(), error => error is not null);
+        var error = await service.Sees(LastError, error => error is not null);
         Assert.That(error, Is.EqualTo("The printer answered 500."));
         printer.Answer = HttpStatusCode.OK;
         await service.Hears<InvoiceGenerated>();
@@ -78,7 +79,7 @@ public sealed class A_print_job
         var printer = new Printer { Answer = HttpStatusCode.InternalServerError, Problem = new string(' ', 1_000_000) };
         await using var service = await Start(printer, attempts: 1000);
         await service.Deliver(An_invoice.Command());
-        var error = await service.Sees(db => db.PrintJobs.Select(job => job.LastError).SingleOrDefaultAsync(), error => error is not null);
+        var error = await service.Sees(LastError, error => error is not null);
         Assert.That(error, Is.EqualTo("The printer cannot be reached."));
         printer.Problem = null;
         printer.Answer = HttpStatusCode.OK;
@@ -106,62 +107,11 @@ public sealed class A_print_job
         printer.Answer = HttpStatusCode.ServiceUnavailable;
         await service.Deliver(An_invoice.Command());
         await service.Hears<InvoiceIssued>(2);
-        await service.Sees(db => db.PrintJobs.MaxAsync(job => job.Attempts), attempts => attempts >= 3);
+        await service.Sees(db => db.Database.SqlQuery<int>($"select attempts as \"Value\" from print_job").SingleAsync(), attempts => attempts >= 3);
         Assert.That(await Waiting(), Is.EqualTo(["000001", "000011"]), "said once, not with every attempt");
 
         printer.Answer = HttpStatusCode.OK;
         await service.Hears<InvoiceGenerated>(11);
-    }
-
-    /// <remarks>The worker looks into the table once by itself, half a second after the first page: what is written in that very moment may be claimed.</remarks>
-    [Test]
-    public async Task Is_not_claimed_while_pages_come_out_promptly()
-    {
-        const int jobs = 10;
-        await using var service = await Start(new Printer(), polling: TimeSpan.FromHours(1));
-        await service.Deliver(An_invoice.Command());
-        await service.Hears<InvoiceGenerated>();
-        // A claim counts an attempt, the end of a job does not.
-        await service.Look(db => db.Database.ExecuteSqlRawAsync(
-            """
-            create table claims (invoice_number text);
-            create function note_claim() returns trigger language plpgsql as $$ begin insert into claims values (new.invoice_number); return new; end $$;
-            create trigger claim before update on print_jobs for each row when (new.attempts <> old.attempts) execute function note_claim();
-            """));
-        for (var i = 1; i <= jobs; i++)
-        {
-            await service.Deliver(An_invoice.Command());
-            await service.Hears<InvoiceGenerated>(1 + i);
-        }
-
-        Assert.That(await service.Look(db => db.Database.SqlQuery<int>($"""select count(*)::int as "Value" from claims""").SingleAsync()), Is.LessThan(jobs));
-    }
-
-    [Test]
-    public void Is_leased_at_once_only_where_a_hand_is_free_and_nobody_waits()
-    {
-        var (now, line) = (TimeProvider.System.GetUtcNow(), new PrintLine(Options.Create(new PrintingOptions { Parallelism = 1, Promptly = TimeSpan.FromMinutes(1) }), TimeProvider.System));
-        bool IsLeased() => line.TryLease(Job(), now);
-        using (Assert.EnterMultipleScope())
-        {
-            Assert.That(IsLeased(), Is.False, "no page was seen");
-            line.CameOut(now);
-            Assert.That(IsLeased(), Is.True, "a hand is free");
-            line.Hand(Job());
-            Assert.That(IsLeased(), Is.False, "the only hand has a page");
-            line.Leave();
-            Assert.That(IsLeased(), Is.True, "the page is out");
-            line.Look();
-            Assert.That(IsLeased(), Is.False, "somebody waits in the table");
-            Assert.That((line.TakeRoom(), IsLeased()), Is.EqualTo((1, false)), "the hand is for somebody who waits");
-            line.GiveBack(1);
-            Assert.That(IsLeased(), Is.True, "nobody did");
-            line.Close();
-            Assert.That(IsLeased(), Is.False, "the worker stops");
-        }
-
-        line.Dispose();
-        PrintJob Job() => new() { InvoiceNumber = "2026-000001", OrderId = Guid.CreateVersion7(), CreatedAt = now, NextAttemptAt = now };
     }
 
     [Test]
@@ -186,7 +136,8 @@ public sealed class A_print_job
         await service.Deliver(command);
         var failed = (await service.Hears<InvoiceFailed>()).Single();
         Assert.That((failed.OrderId, printer.Asked.Values.Single()), Is.EqualTo((command.OrderId, 3)));
-        Assert.That(await service.Look(db => db.PrintJobs.Select(job => job.State).SingleAsync()), Is.EqualTo(PrintJob.Parked));
+        Assert.That(failed.Reason, Is.EqualTo("The printer answered 503."));
+        Assert.That(await service.Look(State), Is.EqualTo(JobStates.Parked));
 
         printer.Answer = HttpStatusCode.OK;
         await service.Deliver(command);
@@ -195,25 +146,40 @@ public sealed class A_print_job
     }
 
     [Test]
+    public async Task Is_there_again_when_the_step_is_repeated_and_somebody_lost_it()
+    {
+        var printer = new Printer { Answer = HttpStatusCode.ServiceUnavailable };
+        await using var service = await Start(printer, attempts: 1);
+        var command = An_invoice.Command();
+        await service.Deliver(command);
+        await service.Hears<InvoiceFailed>();
+        await service.Look(db => db.Database.ExecuteSqlAsync($"delete from print_job"));
+
+        printer.Answer = HttpStatusCode.OK;
+        await service.Deliver(command);
+        await service.Hears<InvoiceGenerated>();
+        // Once more: the paper is out, and nobody prints it again.
+        await service.Deliver(command);
+        await service.Hears<InvoiceGenerated>(2);
+        Assert.That((printer.Asked.Values.Single(), await service.Look(Waiting)), Is.EqualTo((2, 0)));
+    }
+
+    [Test]
     public async Task Is_taken_over_from_a_worker_that_died_and_only_its_holder_can_finish_it()
     {
         var printer = new Printer { Answer = HttpStatusCode.ServiceUnavailable };
         await using var service = await Start(printer, attempts: 1000);
         await service.Deliver(An_invoice.Command());
-        await service.Sees(db => db.PrintJobs.CountAsync(), count => count == 1);
         // What a worker leaves behind that died with the page under way, an hour ago.
         var deadLease = Guid.CreateVersion7();
         await service.Sees(
             db => db.Database.ExecuteSqlAsync(
-                $"""
-                 update print_jobs set state = 'printing', lease_token = {deadLease}, lease_expires_at = now() - interval '1 h', next_attempt_at = now()
-                 where state = 'waiting'
-                 """),
+                $"update print_job set state = 'running', lease_token = {deadLease}, lease_expires_at = now() - interval '1 h' where state in ('waiting', 'scheduled')"),
             taken => taken == 1);
 
         printer.Answer = HttpStatusCode.OK;
         await service.Hears<InvoiceGenerated>();
-        var late = await service.Look(db => db.Database.ExecuteSqlAsync($"update print_jobs set state = 'parked' where lease_token = {deadLease}"));
+        var late = await service.Look(db => db.Database.ExecuteSqlAsync($"update print_job set state = 'parked' where lease_token = {deadLease}"));
         Assert.That((late, (await service.Hears<InvoiceGenerated>()).Count), Is.EqualTo((0, 1)));
     }
 
@@ -227,32 +193,80 @@ public sealed class A_print_job
         await Task.WhenAll(commands.Select(command => service.Deliver(command)));
         await service.Sees(_ => Task.FromResult(printer.Asked.Count), asked => asked == commands.Length);
         await service.Look(db => db.Database.ExecuteSqlAsync(
-            $"update print_jobs set lease_token = {Guid.CreateVersion7()}, lease_expires_at = now() + interval '2 s' where order_id = {commands[0].OrderId}"));
+            $"update print_job set lease_token = {Guid.CreateVersion7()}, lease_expires_at = now() + interval '2 s' where id = {commands[0].OrderId}"));
         printer.Gate.SetResult();
 
-        await service.Sees(db => db.PrintJobs.CountAsync(job => job.State == PrintJob.Printed), count => count == commands.Length);
+        await service.Sees(db => db.Deliveries.CountAsync(), count => count == commands.Length);
         var generated = await service.Hears<InvoiceGenerated>(commands.Length);
         Assert.That(generated.Select(message => message.OrderId), Is.EquivalentTo(commands.Select(command => command.OrderId)));
         Assert.That(printer.Asked.Values.Max(), Is.EqualTo(2), "the lost one is asked for again");
     }
 
-    private static Task<ConsumerHarness<InvoicingDb>> Start(
-        Printer printer, int parallelism = 2, int attempts = 25, TimeSpan? lease = null, TimeSpan? promptly = null, TimeSpan? polling = null) =>
-        An_invoice.Start(services =>
+    /// <remarks>The printer is asked by one job at a time, and by each of them about once; without that, all of them would ask on and on.</remarks>
+    [Test]
+    public async Task Is_not_spent_on_a_printer_that_is_away()
+    {
+        const int jobs = 20;
+        var printer = new Printer { Answer = HttpStatusCode.ServiceUnavailable };
+        await using var service = await Start(printer, parallelism: 1, attempts: 5, longestPause: TimeSpan.FromSeconds(1));
+        await Task.WhenAll(Enumerable.Range(0, jobs).Select(_ => service.Deliver(An_invoice.Command())));
+        await service.Sees(_ => Task.FromResult(printer.Asked.Values.Sum()), asked => asked >= 8);
+        var attempts = await service.Look(db => db.Database.SqlQuery<int>($"select attempts as \"Value\" from print_job").ToListAsync());
+        Assert.That((attempts.Count, attempts.Max()), Is.EqualTo((jobs, 1)).Or.EqualTo((jobs, 2)), "nobody is parked, and they take turns");
+
+        printer.Answer = HttpStatusCode.OK;
+        await service.Hears<InvoiceGenerated>(jobs);
+        Assert.That(await service.Hears<InvoiceFailed>(0), Is.Empty);
+    }
+
+    [Test]
+    public async Task Of_one_printer_does_not_wait_for_another_that_hangs()
+    {
+        var printer = new Printer { Gate = new TaskCompletionSource(), GatedHost = "hangs.invalid" };
+        await using var service = await Start(printer, printers: new() { ["hangs"] = "http://hangs.invalid", ["main"] = "http://printer.invalid" }, defaultPrinter: "hangs");
+        var commands = Enumerable.Range(0, 40).Select(_ => An_invoice.Command()).ToArray();
+        await Task.WhenAll(commands.Select(command => service.Deliver(command)));
+        await service.Sees(db => db.Invoices.CountAsync(), count => count == commands.Length);
+        await service.Sees(_ => Task.FromResult(printer.Asked.Count), asked => asked == 2);
+        await service.Sees(db => db.Database.SqlQuery<int>($"select count(*)::int as \"Value\" from print_job where state = 'running'").SingleAsync(), running => running == 8);
+        var queue = service.Services.GetRequiredService<JobQueue<PrintInvoice>>();
+        // Those that the worker has are being printed, so it seems: they stay.
+        var moved = await queue.MoveGroupAsync("hangs", "main");
+        await service.Hears<InvoiceGenerated>(moved);
+        Assert.That(await service.Look(db => db.Deliveries.CountAsync(delivery => delivery.Printer == "main")), Is.EqualTo(moved));
+        Assert.That((moved, printer.Asked.Count), Is.EqualTo((commands.Length - 8, moved + 2)));
+        printer.Gate.SetResult();
+        await service.Hears<InvoiceGenerated>(commands.Length);
+        Assert.That(printer.Asked.Values, Is.All.EqualTo(1));
+    }
+
+    private static Task<string?> LastError(InvoicingDb db) => db.Database.SqlQuery<string?>($"select last_error as \"Value\" from print_job").SingleOrDefaultAsync();
+
+    private static Task<string> State(InvoicingDb db) => db.Database.SqlQuery<string>($"select state as \"Value\" from print_job").SingleAsync();
+
+    private static Task<int> Waiting(InvoicingDb db) => db.Database.SqlQuery<int>($"select count(*)::int as \"Value\" from print_job").SingleAsync();
+
+    internal static Task<ConsumerHarness<InvoicingDb>> Start(
+        HttpMessageHandler printer, int parallelism = 2, int attempts = 25, TimeSpan? lease = null, TimeSpan? promptly = null, TimeSpan? longestPause = null,
+        Dictionary<string, string>? printers = null, string? defaultPrinter = null) =>
+        An_invoice.Start(printing: services =>
         {
-            services.AddSingleton<IConfiguration>(new ConfigurationBuilder()
-                .AddInMemoryCollection(new Dictionary<string, string?> { ["Printer:Url"] = "http://printer.invalid" }).Build());
+            services.AddSingleton<IConfiguration>(new ConfigurationBuilder().Build());
             services.AddPrinting();
             services.Configure<PrintingOptions>(options =>
             {
-                options.Parallelism = parallelism;
+                options.Printers.Clear();
+                foreach (var (name, url) in printers ?? new() { ["main"] = "http://printer.invalid" })
+                    options.Printers[name] = new() { Url = new Uri(url), Parallelism = parallelism };
+                options.DefaultPrinter = defaultPrinter;
                 options.Attempts = attempts;
                 options.Lease = lease ?? options.Lease;
                 options.Promptly = promptly ?? TimeSpan.FromMinutes(1);
-                options.FirstPause = options.LongestPause = TimeSpan.FromMilliseconds(50);
-                options.PollingInterval = polling ?? options.FirstPause;
+                options.FirstPause = TimeSpan.FromMilliseconds(50);
+                options.LongestPause = longestPause ?? options.FirstPause;
+                options.PollingInterval = options.FirstPause;
             });
-            services.AddHttpClient<PrinterClient>().ConfigurePrimaryHttpMessageHandler(() => printer);
+            services.AddHttpClient(PrintingExtensions.HttpClient).ConfigurePrimaryHttpMessageHandler(() => printer);
         });
 
     /// <summary>The other end of the wire.</summary>
@@ -263,13 +277,17 @@ public sealed class A_print_job
         public string? Problem { get; set; }
         public string CharSet { get; init; } = "utf-8";
         public TaskCompletionSource? Gate { get; init; }
+
+        /// <summary>Behind the gate; all of them unless said.</summary>
+        public string? GatedHost { get; init; }
+
         public ConcurrentDictionary<string, int> Asked { get; } = new();
 
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             var body = JsonDocument.Parse(await request.Content!.ReadAsStringAsync(cancellationToken)).RootElement;
             Asked.AddOrUpdate(body.GetProperty("invoiceNumber").GetString()!, 1, (_, times) => times + 1);
-            if (Gate is not null)
+            if (Gate is not null && (GatedHost is null || request.RequestUri!.Host == GatedHost))
                 await Gate.Task.WaitAsync(cancellationToken);
             return new HttpResponseMessage(Answer)
             {

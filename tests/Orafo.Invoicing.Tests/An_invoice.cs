@@ -5,6 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 using Orafo.Contracts;
 using Orafo.Invoicing.Printing;
+using Orafo.Pgq;
 using Orafo.Testing;
 
 namespace Orafo.Invoicing.Tests;
@@ -51,7 +52,7 @@ public sealed class An_invoice
         }
 
         Assert.That((await service.Hears<InvoiceIssued>(3)).Distinct(), Has.Exactly(1).Items);
-        Assert.That(await service.Look(db => db.PrintJobs.CountAsync()), Is.EqualTo(1));
+        Assert.That(await service.Look(db => db.Set<JobRow>(PrintInvoice.Queue).CountAsync()), Is.EqualTo(1));
     }
 
     [Test]
@@ -102,7 +103,8 @@ public sealed class An_invoice
         Totals = totals ?? Sound,
     };
 
-    internal static Task<ConsumerHarness<InvoicingDb>> Start(Action<IServiceCollection>? services = null) =>
+    /// <summary>The consumer; nobody prints, unless <paramref name="printing"/> says who.</summary>
+    internal static Task<ConsumerHarness<InvoicingDb>> Start(Action<IServiceCollection>? services = null, Action<IServiceCollection>? printing = null) =>
         ConsumerHarness<InvoicingDb>.StartAsync(
             bus =>
             {
@@ -112,8 +114,16 @@ public sealed class An_invoice
             collection =>
             {
                 collection.AddOptions<SellerOptions>();
-                collection.AddSingleton<PrintLine>();
                 services?.Invoke(collection);
+                (printing ?? OnlyQueue)(collection);
             },
+            options => options.UseJobQueues(),
             typeof(InvoiceIssued), typeof(InvoiceGenerated), typeof(InvoiceFailed));
+
+    private static void OnlyQueue(IServiceCollection services)
+    {
+        services.Configure<PrintingOptions>(options => options.Printers["main"] = new() { Url = new Uri("http://printer.invalid") });
+        services.AddSingleton<PrintPace>();
+        services.AddJobQueue<PrintInvoice>(PrintInvoice.Queue);
+    }
 }

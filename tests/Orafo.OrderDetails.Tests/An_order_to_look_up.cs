@@ -31,6 +31,7 @@ public sealed class An_order_to_look_up
                 .AddSingleton<IConfiguration>(new ConfigurationBuilder()
                     .AddInMemoryCollection(new Dictionary<string, string?> { ["Catalogue:Directory"] = Samples }).Build())
                 .AddOptions<SellerOptions>(),
+            null,
             typeof(OrderDetailsReady), typeof(OrderDetailsRejected));
         // Two instances that start at the same moment load the catalogue once.
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => CatalogueFiles.LoadIfEmpty(_service.Services)));

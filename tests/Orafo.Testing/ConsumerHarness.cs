@@ -5,6 +5,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using Orafo.ServiceDefaults;
 
 namespace Orafo.Testing;
@@ -20,16 +21,22 @@ public sealed class ConsumerHarness<TDbContext> : IAsyncDisposable where TDbCont
 
     /// <param name="configure">The consumers.</param>
     /// <param name="services">What else the service registers.</param>
+    /// <param name="options">What its DbContext has beside the usual.</param>
     /// <param name="answers">The messages that the test wants to hear.</param>
     public static async Task<ConsumerHarness<TDbContext>> StartAsync(
-        Action<IBusRegistrationConfigurator> configure, Action<IServiceCollection>? services, params Type[] answers)
+        Action<IBusRegistrationConfigurator> configure, Action<IServiceCollection>? services, Action<DbContextOptionsBuilder>? options, params Type[] answers)
     {
         var database = await TestServers.CreateDatabaseAsync(typeof(TDbContext).Name.ToLowerInvariant());
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<Heard>();
-        builder.Services.AddDbContextPool<TDbContext>(options => options.UseNpgsql(database).UseSnakeCaseNamingConvention());
+        builder.Services.AddSingleton(_ => NpgsqlDataSource.Create(database));
+        builder.Services.AddDbContextPool<TDbContext>((provider, its) =>
+        {
+            its.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()).UseSnakeCaseNamingConvention();
+            options?.Invoke(its);
+        });
         services?.Invoke(builder.Services);
         builder.Services.AddMassTransit(bus =>
         {

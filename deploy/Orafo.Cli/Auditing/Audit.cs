@@ -75,8 +75,8 @@ internal sealed class Audit(Func<MeshService, string> database)
         AtMostOne(details.Count, "detail records");
         AtMostOne(invoices.Count(invoice => invoice.Number is not null), "invoices");
         AtMostOne(handOvers.Count, "hand-overs");
-        foreach (var invoice in invoices.Where(invoice => invoice.Number is null || invoice.PrintOf is null))
-            Fault(orderId, invoice.Number is null ? $"has a print job without invoice {invoice.PrintOf}" : $"has invoice {invoice.Number} without a print job");
+        foreach (var invoice in invoices.Where(invoice => invoice.Number is null || invoice.DeliveryOf is null))
+            Fault(orderId, invoice.Number is null ? $"has a delivery or a print job without invoice {invoice.DeliveryOf}" : $"has invoice {invoice.Number} without a delivery or a print job");
 
         if (order is null)
             return details.Count + invoices.Count + handOvers.Count > 0;
@@ -111,8 +111,8 @@ internal sealed class Audit(Func<MeshService, string> database)
                 Fault(orderId, $"is completed with invoice {order.InvoiceNumber}, but was issued {invoice.Number}");
             if ((invoice.Currency, invoice.Gross) != (order.Currency, order.Gross))
                 Fault(orderId, $"is completed over {order.Gross} {order.Currency}, its invoice says {invoice.Gross} {invoice.Currency}");
-            if (invoice.PrintState != "printed")
-                Fault(orderId, $"is completed, but its invoice is {invoice.PrintState ?? "without a print job"}");
+            if (invoice.State != "delivered")
+                Fault(orderId, $"is completed, but its invoice is {invoice.State ?? "without a delivery"}");
         }
 
         if (handOvers is not [var handOver, ..])

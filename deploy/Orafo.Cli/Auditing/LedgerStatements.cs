@@ -27,12 +27,15 @@ internal static class LedgerStatements
         order by order_id
         """;
 
-    /// <summary>orafo_invoicing: invoices with their paper, and papers without an invoice.</summary>
+    /// <summary>orafo_invoicing: invoices with their delivery or the print job that it waits for, and either without an invoice.</summary>
     public const string Invoices =
         """
-        select coalesce(i.order_id, p.order_id) as order_id, i.number, i.currency, i.gross, p.invoice_number as print_of, p.state
+        select coalesce(i.order_id, d.order_id) as order_id, i.number, i.currency, i.gross, d.invoice_number as delivery_of, d.state
         from invoices i
-        full join print_jobs p on p.invoice_number = i.number
+        full join (
+            select invoice_number, order_id, 'delivered' as state from invoice_deliveries
+            union all
+            select payload ->> 'invoiceNumber', id, state from print_job) d on d.invoice_number = i.number
         order by 1, 2
         """;
 

@@ -22,8 +22,8 @@ internal sealed record DetailRow(string CustomerNumber, bool Accepted, string? C
     public static DetailRow Read(NpgsqlDataReader row) => new(row.GetString(1), row.GetBoolean(2), row.Text(3), row.Amount(4));
 }
 
-/// <summary>An invoice, its paper, or (faulty) one without the other.</summary>
-internal sealed record InvoiceRow(string? Number, string? Currency, decimal? Gross, string? PrintOf, string? PrintState)
+/// <summary>An invoice, its delivery or the print job that it waits for, or (faulty) one without the other.</summary>
+internal sealed record InvoiceRow(string? Number, string? Currency, decimal? Gross, string? DeliveryOf, string? State)
 {
     public static InvoiceRow Read(NpgsqlDataReader row) => new(row.Text(1), row.Text(2), row.Amount(3), row.Text(4), row.Text(5));
 }

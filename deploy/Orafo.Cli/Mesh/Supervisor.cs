@@ -158,7 +158,7 @@ internal sealed class Supervisor : IAsyncDisposable
             {
                 ["ConnectionStrings__Database"] = Databases.ConnectionString(_postgres.Server!.Port, service.Database, service.Database, password),
                 ["ConnectionStrings__Broker"] = MeshState.AmqpUri(_broker.Ports.Amqp, service.Database, password),
-                ["Printer__Url"] = printerUrl,
+                ["Printing__Printers__main__Url"] = printerUrl,
                 ["Catalogue__Directory"] = Path.Combine(Repository.Root, "deploy", "samples"),
             },
             _data, _watchdog, _health);

@@ -276,6 +276,42 @@ namespace Orafo.Invoicing.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Orafo.Invoicing.InvoiceDelivery", b =>
+                {
+                    b.Property<string>("InvoiceNumber")
+                        .HasColumnType("text")
+                        .HasColumnName("invoice_number");
+
+                    b.Property<DateTimeOffset>("DeliveredAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("delivered_at");
+
+                    b.Property<string>("Medium")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("medium");
+
+                    b.Property<Guid>("OrderId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("order_id");
+
+                    b.Property<string>("Printer")
+                        .HasColumnType("text")
+                        .HasColumnName("printer");
+
+                    b.HasKey("InvoiceNumber")
+                        .HasName("pk_invoice_deliveries");
+
+                    b.HasIndex("OrderId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_invoice_deliveries_order_id");
+
+                    b.ToTable("invoice_deliveries", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_invoice_deliveries_medium", "(medium = 'paper' and printer is not null) or (medium = 'electronic' and printer is null)");
+                        });
+                });
+
             modelBuilder.Entity("Orafo.Invoicing.InvoiceSeries", b =>
                 {
                     b.Property<string>("Name")
@@ -295,11 +331,61 @@ namespace Orafo.Invoicing.Migrations
                         });
                 });
 
-            modelBuilder.Entity("Orafo.Invoicing.Printing.PrintJob", b =>
+            modelBuilder.Entity("print_job", b =>
                 {
-                    b.Property<string>("InvoiceNumber")
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<string>("DeduplicationKey")
                         .HasColumnType("text")
-                        .HasColumnName("invoice_number");
+                        .HasColumnName("deduplication_key");
+
+                    b.Property<DateTimeOffset?>("Due")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("due");
+
+                    b.Property<Guid?>("LeaseToken")
+                        .IsConcurrencyToken()
+                        .HasColumnType("uuid")
+                        .HasColumnName("lease_token");
+
+                    b.Property<string>("Metadata")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("metadata");
+
+                    b.Property<string>("Payload")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("payload");
+
+                    b.Property<short>("Priority")
+                        .HasColumnType("smallint")
+                        .HasColumnName("priority");
+
+                    b.Property<string>("TraceParent")
+                        .HasColumnType("text")
+                        .HasColumnName("trace_parent");
+
+                    b.Property<string>("TraceState")
+                        .HasColumnType("text")
+                        .HasColumnName("trace_state");
+
+                    b.HasKey("Id")
+                        .HasName("pk_print_job");
+
+                    b.ToTable("print_job", null, t =>
+                        {
+                            t.ExcludeFromMigrations();
+                        });
+                });
+
+            modelBuilder.Entity("print_job_history", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
 
                     b.Property<int>("Attempts")
                         .HasColumnType("integer")
@@ -309,63 +395,67 @@ namespace Orafo.Invoicing.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
 
-                    b.Property<DateTimeOffset?>("FinishedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("finished_at");
-
-                    b.Property<string>("LastError")
+                    b.Property<string>("DeduplicationKey")
                         .HasColumnType("text")
-                        .HasColumnName("last_error");
+                        .HasColumnName("deduplication_key");
 
-                    b.Property<DateTimeOffset?>("LeaseExpiresAt")
+                    b.Property<DateTimeOffset>("Due")
                         .HasColumnType("timestamp with time zone")
-                        .HasColumnName("lease_expires_at");
+                        .HasColumnName("due");
 
-                    b.Property<Guid?>("LeaseToken")
-                        .IsConcurrencyToken()
-                        .HasColumnType("uuid")
-                        .HasColumnName("lease_token");
-
-                    b.Property<DateTimeOffset>("NextAttemptAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("next_attempt_at");
-
-                    b.Property<Guid>("OrderId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("order_id");
-
-                    b.Property<string>("State")
+                    b.Property<string>("GroupKey")
                         .IsRequired()
                         .HasColumnType("text")
-                        .HasColumnName("state");
+                        .HasColumnName("group_key");
 
-                    b.HasKey("InvoiceNumber")
-                        .HasName("pk_print_jobs");
+                    b.Property<string>("Metadata")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("metadata");
 
-                    b.HasIndex("NextAttemptAt")
-                        .HasDatabaseName("ix_print_jobs_next_attempt_at")
-                        .HasFilter("state in ('waiting', 'printing')");
+                    b.Property<string>("Outcome")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("outcome");
 
-                    b.HasIndex("OrderId")
-                        .IsUnique()
-                        .HasDatabaseName("ix_print_jobs_order_id");
+                    b.Property<string>("Payload")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("payload");
 
-                    b.ToTable("print_jobs", null, t =>
+                    b.Property<short>("Priority")
+                        .HasColumnType("smallint")
+                        .HasColumnName("priority");
+
+                    b.Property<string>("Result")
+                        .HasColumnType("text")
+                        .HasColumnName("result");
+
+                    b.Property<DateTimeOffset>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("TraceParent")
+                        .HasColumnType("text")
+                        .HasColumnName("trace_parent");
+
+                    b.HasKey("Id")
+                        .HasName("pk_print_job_history");
+
+                    b.ToTable("print_job_history", null, t =>
                         {
-                            t.HasCheckConstraint("ck_print_jobs_lease", "(state = 'printing') = (lease_token is not null and lease_expires_at is not null)");
-
-                            t.HasCheckConstraint("ck_print_jobs_state", "state in ('waiting', 'printing', 'printed', 'parked')");
+                            t.ExcludeFromMigrations();
                         });
                 });
 
-            modelBuilder.Entity("Orafo.Invoicing.Printing.PrintJob", b =>
+            modelBuilder.Entity("Orafo.Invoicing.InvoiceDelivery", b =>
                 {
                     b.HasOne("Orafo.Invoicing.Invoice", null)
                         .WithOne()
-                        .HasForeignKey("Orafo.Invoicing.Printing.PrintJob", "InvoiceNumber")
+                        .HasForeignKey("Orafo.Invoicing.InvoiceDelivery", "InvoiceNumber")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
-                        .HasConstraintName("fk_print_jobs_invoices_invoice_number");
+                        .HasConstraintName("fk_invoice_deliveries_invoices_invoice_number");
                 });
 #pragma warning restore 612, 618
         }

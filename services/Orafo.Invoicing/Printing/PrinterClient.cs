@@ -5,9 +5,10 @@ using Microsoft.AspNetCore.Mvc;
 namespace Orafo.Invoicing.Printing;
 
 /// <summary>The printer, over HTTP.</summary>
-public sealed class PrinterClient(HttpClient http, TimeProvider time)
+public sealed class PrinterClient(HttpClient http, Uri address, TimeProvider time)
 {
     private const int LongestReason = 200;
+    private readonly Uri _print = new(address.AbsoluteUri.TrimEnd('/') + "/print");
 
     /// <summary>Returns when the paper is out. The printer prints an invoice number once, however often it is asked.</summary>
     /// <exception cref="PrinterRefusedException">The printer answered, and does not print it now.</exception>
@@ -15,7 +16,7 @@ public sealed class PrinterClient(HttpClient http, TimeProvider time)
     /// <exception cref="TaskCanceledException">No answer within the time-out: the page may be out or not.</exception>
     public async Task Print(string invoiceNumber, CancellationToken cancellationToken)
     {
-        using var answer = await http.PostAsJsonAsync(new Uri("print", UriKind.Relative), new { invoiceNumber }, cancellationToken);
+        using var answer = await http.PostAsJsonAsync(_print, new { invoiceNumber }, cancellationToken);
         if (!answer.IsSuccessStatusCode)
             throw new PrinterRefusedException(answer.StatusCode, await Reason(answer, cancellationToken), RetryAfter(answer));
     }

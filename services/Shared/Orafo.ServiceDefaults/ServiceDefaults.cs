@@ -16,6 +16,7 @@ using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
+using Orafo.Pgq;
 
 namespace Orafo.ServiceDefaults;
 
@@ -63,14 +64,17 @@ public static class ServiceDefaultsExtensions
                 .AddAspNetCoreInstrumentation(http => http.Filter = context => !context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal))
                 .AddHttpClientInstrumentation()
                 .AddNpgsql()
-                .AddSource("MassTransit", PersistenceMeter.Name))
-            .WithMetrics(metrics => metrics.AddMeter(PersistenceMeter.Name))
+                .AddSource("MassTransit", PersistenceMeter.Name, PgqMeter.Name))
+            .WithMetrics(metrics => metrics.AddMeter(PersistenceMeter.Name, PgqMeter.Name))
             .UseOtlpExporter();
         return builder;
     }
 
     /// <summary>The service's own database: the connection string <c>Database</c>, names in snake_case, one retry policy (see messaging), no other.</summary>
-    public static WebApplicationBuilder AddDatabase<TDbContext>(this WebApplicationBuilder builder) where TDbContext : DbContext
+    /// <param name="builder">The service.</param>
+    /// <param name="configure">What its DbContext has beside that.</param>
+    public static WebApplicationBuilder AddDatabase<TDbContext>(this WebApplicationBuilder builder, Action<DbContextOptionsBuilder>? configure = null)
+        where TDbContext : DbContext
     {
         var connection = new NpgsqlConnectionStringBuilder(builder.RequiredConnectionString("Database"))
         {
@@ -84,9 +88,11 @@ public static class ServiceDefaultsExtensions
         builder.Services.AddSingleton(services => new NpgsqlDataSourceBuilder(connection.ConnectionString)
             .UseLoggerFactory(services.GetRequiredService<ILoggerFactory>())
             .Build());
-        builder.Services.AddDbContextPool<TDbContext>((services, options) => options
-            .UseNpgsql(services.GetRequiredService<NpgsqlDataSource>())
-            .UseSnakeCaseNamingConvention());
+        builder.Services.AddDbContextPool<TDbContext>((services, options) =>
+        {
+            options.UseNpgsql(services.GetRequiredService<NpgsqlDataSource>()).UseSnakeCaseNamingConvention();
+            configure?.Invoke(options);
+        });
         builder.Services.AddHealthChecks().AddCheck<DatabaseHealth>("database", tags: ["ready"]);
         return builder;
     }
