@@ -12,7 +12,9 @@ public sealed class Mesh : IAsyncDisposable
 {
     private readonly string _directory;
 
-    private Mesh(string directory) => _directory = directory;
+    private readonly IReadOnlyDictionary<string, string?> _settings;
+
+    private Mesh(string directory, IReadOnlyDictionary<string, string?>? settings) => (_directory, _settings) = (directory, settings ?? new Dictionary<string, string?>());
 
     /// <summary>The intake.</summary>
     public HttpClient Api { get; private set; } = null!;
@@ -20,10 +22,12 @@ public sealed class Mesh : IAsyncDisposable
     public string Directory => _directory;
 
     /// <summary><c>up --detach</c>.</summary>
-    public static async Task<Mesh> StartAsync(double printSeconds)
+    /// <param name="printSeconds">How long a page takes.</param>
+    /// <param name="settings">Environment variables of everything in it.</param>
+    public static async Task<Mesh> StartAsync(double printSeconds, IReadOnlyDictionary<string, string?>? settings = null)
     {
         await Installation.EnsureAsync(Console.Error.WriteLine, CancellationToken.None);
-        var mesh = new Mesh(System.IO.Directory.CreateTempSubdirectory("orafo-mesh-").FullName);
+        var mesh = new Mesh(System.IO.Directory.CreateTempSubdirectory("orafo-mesh-").FullName, settings);
         await mesh.UpAsync(printSeconds);
         return mesh;
     }
@@ -39,10 +43,12 @@ public sealed class Mesh : IAsyncDisposable
     }
 
     /// <summary>Runs a command of the launcher on this mesh.</summary>
-    public Task<(int ExitCode, string Output)> RunAsync(params string[] arguments) => RunLauncherAsync([.. arguments, "--data", _directory]);
+    public Task<(int ExitCode, string Output)> RunAsync(params string[] arguments) => RunLauncherAsync(_settings, [.. arguments, "--data", _directory]);
 
     /// <summary>Runs a command of the launcher.</summary>
-    public static async Task<(int ExitCode, string Output)> RunLauncherAsync(params string[] arguments)
+    public static Task<(int ExitCode, string Output)> RunLauncherAsync(params string[] arguments) => RunLauncherAsync(new Dictionary<string, string?>(), arguments);
+
+    private static async Task<(int ExitCode, string Output)> RunLauncherAsync(IReadOnlyDictionary<string, string?> settings, string[] arguments)
     {
         var start = new ProcessStartInfo(Repository.Dotnet, [Repository.Binary("Orafo.Cli"), .. arguments])
         {
@@ -50,6 +56,8 @@ public sealed class Mesh : IAsyncDisposable
             RedirectStandardError = true,
         };
         start.Environment["ORAFO_HOME"] = Repository.Root;
+        foreach (var (name, value) in settings)
+            start.Environment[name] = value;
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();

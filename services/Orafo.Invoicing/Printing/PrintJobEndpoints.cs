@@ -48,13 +48,13 @@ public static class PrintJobEndpoints
     }
 
     private static async Task<Results<Ok<PrintJobs>, ValidationProblem>> List(
-        JobQueue<PrintInvoice> queue, CancellationToken cancellationToken, string? state = null, Guid after = default, int limit = 100)
+        JobQueue<PrintInvoice> queue, CancellationToken cancellationToken, string? state = null, Guid? after = null, int limit = 100)
     {
         if (limit is < 1 or > LongestPage)
             return Invalid("limit", $"From 1 to {LongestPage}.");
         if (state is not (null or JobStates.Scheduled or JobStates.Waiting or JobStates.Running or JobStates.Suspect or JobStates.Parked))
             return Invalid("state", "scheduled, waiting, running, suspect or parked.");
-        var jobs = await queue.ListAsync(state, after, limit, cancellationToken);
+        var jobs = await queue.ListAsync(state, after ?? default, limit, cancellationToken);
         return TypedResults.Ok(new PrintJobs([.. jobs.Select(job => Describe(job, queue))], jobs.Count == limit ? jobs[^1].Id : null));
     }
 
