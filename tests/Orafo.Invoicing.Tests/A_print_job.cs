@@ -212,11 +212,29 @@ public sealed class A_print_job
         await Task.WhenAll(Enumerable.Range(0, jobs).Select(_ => service.Deliver(An_invoice.Command())));
         await service.Sees(_ => Task.FromResult(printer.Asked.Values.Sum()), asked => asked >= 8);
         var attempts = await service.Look(db => db.Database.SqlQuery<int>($"select attempts as \"Value\" from print_job").ToListAsync());
-        Assert.That((attempts.Count, attempts.Max()), Is.EqualTo((jobs, 1)).Or.EqualTo((jobs, 2)), "nobody is parked, and they take turns");
+        Assert.That((attempts.Count, attempts.Max()), Is.EqualTo((jobs, 1)).Or.EqualTo((jobs, 2)).Or.EqualTo((jobs, 3)), "they take turns");
 
         printer.Answer = HttpStatusCode.OK;
         await service.Hears<InvoiceGenerated>(jobs);
         Assert.That(await service.Hears<InvoiceFailed>(0), Is.Empty);
+    }
+
+    [Test]
+    public async Task Is_not_parked_before_somebody_can_be_told()
+    {
+        await using var service = await Start(new Printer { Answer = HttpStatusCode.ServiceUnavailable }, attempts: 2);
+        await service.Look(db => db.Database.ExecuteSqlRawAsync(
+            """
+            create sequence refusals;
+            create function refuse() returns trigger language plpgsql as $$ begin perform nextval('refusals'); raise exception 'Not now.'; end $$;
+            create trigger refuse before insert on outbox_message for each row when (new.message_type like '%InvoiceFailed%') execute function refuse();
+            """));
+        await service.Deliver(An_invoice.Command());
+        await service.Sees(db => db.Database.SqlQuery<long>($"select last_value as \"Value\" from refusals").SingleAsync(), refusals => refusals >= 3);
+        Assert.That(await service.Look(State), Is.Not.EqualTo(JobStates.Parked));
+        await service.Look(db => db.Database.ExecuteSqlRawAsync("drop trigger refuse on outbox_message"));
+        Assert.That((await service.Hears<InvoiceFailed>()).Single().Reason, Is.EqualTo("It was tried 2 times."));
+        Assert.That(await service.Look(State), Is.EqualTo(JobStates.Parked));
     }
 
     [Test]

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Orafo.Cli.Mesh;
+using Orafo.Cli.Servers;
 using Orafo.Testing;
 
 namespace Orafo.Mesh.Tests;
@@ -49,7 +51,6 @@ public sealed class A_faulty_printer
         var papers = await Papers();
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(_orders, Has.Count.EqualTo(8 * OrdersForEachFault));
             Assert.That(papers, Has.Count.EqualTo(_orders.Count));
             Assert.That(papers.Select(paper => paper.Copies), Is.All.EqualTo(1), "no whole page twice");
             Assert.That(spoiledByJams, Is.Positive);
@@ -60,11 +61,79 @@ public sealed class A_faulty_printer
         Assert.That(exitCode, Is.Zero, output);
     }
 
+    /// <remarks>The printer jams and loses replies all the while.</remarks>
+    [Test]
+    public async Task Costs_nobody_an_order_though_one_of_three_invoice_services_is_killed_again_and_again()
+    {
+        using var health = new HttpClient();
+        ServicePart[] more = [Instance(2, health), Instance(3, health)];
+        try
+        {
+            await Task.WhenAll(more.Select(instance => instance.StartAsync(CancellationToken.None)));
+            for (var round = 0; round < 8; round++)
+            {
+                await Set(new { jamProbability = 0.2, loseReplies = round % 2 == 1 });
+                await Place();
+                await Kill(round % 3);
+                await Set(new { jamProbability = 0.2 });
+            }
+
+            await Set(new { });
+            foreach (var order in _orders)
+                await _mesh.FollowAsync(order, "Completed");
+            var papers = await Papers();
+            Assert.That(papers, Has.Count.EqualTo(_orders.Count));
+            Assert.That(papers.Select(paper => paper.Copies), Is.All.EqualTo(1), "no whole page twice");
+            var (exitCode, output) = await _mesh.RunAsync("audit");
+            Assert.That(exitCode, Is.Zero, output);
+        }
+        finally
+        {
+            foreach (var instance in more)
+                await instance.StopAsync();
+        }
+
+        // It is back before the next one is killed.
+        async Task Kill(int instance)
+        {
+            if (instance == 2)
+            {
+                var pid = await _mesh.PidAsync(MeshService.Invoicing);
+                await _mesh.KillAsync(MeshService.Invoicing);
+                await Eventually.Holds(
+                    async () => (await _mesh.RunAsync("status")).ExitCode == 0 && await _mesh.PidAsync(MeshService.Invoicing) != pid, "the mesh's own is back");
+            }
+            else
+            {
+                await more[instance].Process!.KillAsync();
+                await more[instance].StartAsync(CancellationToken.None);
+            }
+        }
+    }
+
     [TestCase("""{"offfline": true}"""), TestCase("""{"jamProbability": 2}"""), TestCase("""{"inkPages": -1}"""), TestCase("""{"slowSeconds": "x"}"""), TestCase("[]")]
     public async Task Is_not_asked_for_what_cannot_be(string faults)
     {
         using var answer = await _printer.PutAsync(new Uri("faults", UriKind.Relative), new StringContent(faults, System.Text.Encoding.UTF8, "application/json"));
         Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+    }
+
+    /// <summary>One more than the mesh has.</summary>
+    private ServicePart Instance(int number, HttpClient health)
+    {
+        var data = new DataDirectory(_mesh.Directory);
+        var state = MeshState.Running(data);
+        var service = MeshService.All.Single(service => service.Name == MeshService.Invoicing);
+        var password = Secrets.LoadOrCreate(data.Secrets).Services[service.Name];
+        return new(
+            $"{service.Name}-{number}", service.Project, Ports.Free(),
+            new Dictionary<string, string?>
+            {
+                ["ConnectionStrings__Database"] = Databases.ConnectionString(state.PostgresPort, service.Database, service.Database, password),
+                ["ConnectionStrings__Broker"] = MeshState.AmqpUri(state.Broker.Amqp, service.Database, password),
+                ["Printing__Printers__main__Url"] = _printer.BaseAddress!.ToString(),
+            },
+            data, TestServers.Watchdog, health);
     }
 
     /// <summary>Places orders while something is wrong with the printer, until that was met a few times, and mends it.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Orafo.Cli.Mesh;
@@ -43,8 +44,7 @@ internal static class PrintCommand
         // One page and then the next: those that are tried again are not parked any longer.
         await foreach (var job in Jobs(api, "parked", stop))
         {
-            await Ask(api, HttpMethod.Post, $"print-jobs/{job.OrderId}/retry", null, stop);
-            retried++;
+            retried += await IsRetried(api, job.OrderId, stop) ? 1 : 0;
         }
 
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{retried} are tried again now."));
@@ -65,7 +65,7 @@ internal static class PrintCommand
         }
 
         var moved = await Ask(api, HttpMethod.Post, "print-jobs/redirect", new { from = from ?? throw new OrafoException("Which? ORDER, or --from PRINTER for all of a printer."), to }, stop);
-        Console.WriteLine($"{moved.GetProperty("jobs")} are printed on {to} now; those that were parked are parked there (./orafo print retry).");
+        Console.WriteLine($"{moved.GetProperty("jobs")} wait for {to} now; those that were parked are parked there (./orafo print retry).");
         return 0;
     });
 
@@ -80,7 +80,8 @@ internal static class PrintCommand
 
     private static async Task<int> With(DataDirectory data, Func<HttpClient, Task<int>> run)
     {
-        using var api = new HttpClient { BaseAddress = new Uri(MeshState.Running(data).Url(MeshService.Invoicing)) };
+        // Many are moved in one request; Ctrl+C ends the wait.
+        using var api = new HttpClient { Timeout = Timeout.InfiniteTimeSpan, BaseAddress = new Uri(MeshState.Running(data).Url(MeshService.Invoicing)) };
         try
         {
             return await run(api);
@@ -104,6 +105,16 @@ internal static class PrintCommand
         }
     }
 
+    /// <summary>False if somebody else was quicker.</summary>
+    private static async Task<bool> IsRetried(HttpClient api, Guid order, CancellationToken stop)
+    {
+        using var answer = await api.PostAsync(new Uri($"print-jobs/{order}/retry", UriKind.Relative), null, stop);
+        if (answer.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.NotFound)
+            return false;
+        answer.EnsureSuccessStatusCode();
+        return true;
+    }
+
     /// <exception cref="OrafoException">It is refused; the message says why.</exception>
     private static async Task<JsonElement> Ask(HttpClient api, HttpMethod method, string address, object? body, CancellationToken stop)
     {
@@ -125,7 +136,7 @@ internal static class PrintCommand
         return errors.DefaultIfEmpty(json.TryGetProperty("title", out var title) ? title.GetString() : null).First();
     }
 
-    private sealed record Job(Guid OrderId, string InvoiceNumber, string Printer, string State, int Attempts, DateTimeOffset Due, string? Error);
+    private sealed record Job(Guid OrderId, string? InvoiceNumber, string Printer, string State, int Attempts, DateTimeOffset Due, string? Error);
 
     private sealed record JobPage(IReadOnlyList<Job> Jobs, Guid? Next);
 }

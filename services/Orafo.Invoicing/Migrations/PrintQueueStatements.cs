@@ -5,6 +5,9 @@ internal static class PrintQueueStatements
 {
     public const string Move =
         """
+        -- Whoever still prints by the old table waits, and then finds that it is gone.
+        lock table print_jobs in access exclusive mode;
+
         insert into invoice_deliveries (invoice_number, order_id, medium, printer, delivered_at)
         select invoice_number, order_id, 'paper', 'main', finished_at from print_jobs where state = 'printed';
 

@@ -14,7 +14,8 @@ namespace Orafo.Invoicing.Printing;
 /// <summary>Takes an invoice to its printer, outside of any transaction and of any delivery.</summary>
 /// <remarks>
 /// If it dies with the page under way, the job's lease runs out and another worker asks for the same page, which the printer does not print twice. The end of
-/// the job and <see cref="InvoiceGenerated"/> commit together; pages that come out while a commit is under way share the next.
+/// the job and <see cref="InvoiceGenerated"/> commit together; pages that come out while a commit is under way share the next. An exception is one more attempt,
+/// and after the last of them the next one parks the job.
 /// </remarks>
 public sealed class PrintHandler(
     Printers printers, PrintPace pace, InvoicingDb db, IPublishEndpoint publish, SharedTransaction<InvoicingDb> shared, IOptions<PrintingOptions> options, TimeProvider time)
@@ -22,31 +23,33 @@ public sealed class PrintHandler(
 {
     public async Task<JobOutcome> Handle(Job<PrintInvoice> job, CancellationToken cancellationToken)
     {
+        // Its worker died each time, or could not write down how it ended.
+        if (job.Attempt > options.Value.Attempts)
+            return await NotPrinted(job, $"It was tried {options.Value.Attempts} times.", null);
         if (printers.Find(job.Group) is not { } printer)
             return await NotPrinted(job, $"There is no printer '{job.Group}'.", null);
         try
         {
-            if (!await printer.TryPrint(job.Payload.InvoiceNumber, cancellationToken))
+            if (await printer.TryPrint(job.Payload.InvoiceNumber, cancellationToken) is { } left)
+            {
+                job.PauseGroup(left);
                 return JobOutcome.GiveBack();
+            }
         }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException || (e is TaskCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            var retryAfter = (e as PrinterRefusedException)?.RetryAfter;
-            if (printer.Failed(retryAfter) is { } pause)
+            var (error, retryAfter) = (Describe(e), (e as PrinterRefusedException)?.RetryAfter);
+            if (printer.Failed(error, retryAfter) is { } pause)
+            {
                 job.PauseGroup(pause);
-            return await NotPrinted(job, Describe(e), retryAfter);
+                pace.Stop();
+            }
+
+            return await NotPrinted(job, error, retryAfter);
         }
 
-        try
-        {
-            await Printed(job, printer);
-            return JobOutcome.Done();
-        }
-        // Nobody tries any longer, and nobody would know.
-        catch (Exception e) when (job.IsLastAttempt && e is not LeaseLostException)
-        {
-            return await NotPrinted(job, "The page is out, but that could not be written down.", null);
-        }
+        await Printed(job, printer);
+        return JobOutcome.Done();
     }
 
     private async Task Printed(Job<PrintInvoice> job, Printer printer)
@@ -68,15 +71,20 @@ public sealed class PrintHandler(
         pace.CameOut(job.CreatedAt);
     }
 
-    /// <summary>It is tried again; whoever waits for the paper is told the first time, and when nobody tries any longer.</summary>
+    /// <summary>It is tried again; whoever waits for the paper is told the first time, and when nobody tries any longer, in one transaction with that.</summary>
     private async Task<JobOutcome> NotPrinted(Job<PrintInvoice> job, string error, TimeSpan? retryAfter)
     {
-        var outcome = JobOutcome.RetryLater(error, retryAfter is { } asked ? Clamp(asked) : null);
-        if (job.IsLastAttempt)
-            await End(job, outcome, new InvoiceFailed { OrderId = job.Id, InvoiceNumber = job.Payload.InvoiceNumber, Reason = error });
-        else if (job.Attempt == 1)
-            await End(job, outcome, await Issued(job));
-        return outcome;
+        if (job.Attempt >= options.Value.Attempts)
+        {
+            var end = JobOutcome.Park(error);
+            await End(job, end, new InvoiceFailed { OrderId = job.Id, InvoiceNumber = job.Payload.InvoiceNumber, Reason = error });
+            return end;
+        }
+
+        var later = JobOutcome.RetryLater(error, atLeast: retryAfter > options.Value.LongestRetryAfter ? options.Value.LongestRetryAfter : retryAfter);
+        if (job.Attempt == 1)
+            await End(job, later, await Issued(job));
+        return later;
     }
 
     private async Task End<T>(Job<PrintInvoice> job, JobOutcome outcome, T says) where T : class
@@ -94,9 +102,6 @@ public sealed class PrintHandler(
         var issueDate = await db.Invoices.Where(invoice => invoice.Number == number).Select(invoice => invoice.IssueDate).SingleAsync();
         return new() { OrderId = job.Id, InvoiceNumber = number, IssueDate = issueDate };
     }
-
-    private TimeSpan Clamp(TimeSpan asked) =>
-        asked < options.Value.FirstPause ? options.Value.FirstPause : asked > options.Value.LongestRetryAfter ? options.Value.LongestRetryAfter : asked;
 
     private static string Describe(Exception e) => e switch
     {

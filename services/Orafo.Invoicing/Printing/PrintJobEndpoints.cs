@@ -1,5 +1,5 @@
-using System.ComponentModel.DataAnnotations;
 using System.Data;
+using System.Text.Json;
 using MassTransit;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
@@ -15,18 +15,18 @@ namespace Orafo.Invoicing.Printing;
 /// <param name="State">One of <see cref="JobStates"/>.</param>
 /// <param name="Due">When it was, or will be, its turn.</param>
 /// <param name="Error">Why the last attempt failed.</param>
-public sealed record PrintJob(Guid OrderId, string InvoiceNumber, string Printer, string State, int Attempts, DateTimeOffset CreatedAt, DateTimeOffset Due, string? Error);
+public sealed record PrintJob(Guid OrderId, string? InvoiceNumber, string Printer, string State, int Attempts, DateTimeOffset CreatedAt, DateTimeOffset Due, string? Error);
 
 /// <summary>A page of them.</summary>
 /// <param name="Next">What to ask for as <c>after</c> to get the next page; null if this is the last.</param>
 public sealed record PrintJobs(IReadOnlyList<PrintJob> Jobs, Guid? Next);
 
 /// <param name="Printer">Where to.</param>
-public sealed record RedirectJob([property: Required] string Printer);
+public sealed record RedirectJob(string? Printer);
 
 /// <param name="From">The printer, or the name of one that was.</param>
 /// <param name="To">A printer.</param>
-public sealed record RedirectAll([property: Required] string From, [property: Required] string To);
+public sealed record RedirectAll(string? From, string? To);
 
 /// <summary>How many it were.</summary>
 public sealed record Moved(int Jobs);
@@ -35,6 +35,7 @@ public sealed record Moved(int Jobs);
 public static class PrintJobEndpoints
 {
     private const int LongestPage = 1000;
+    private const int LongestName = 200;
 
     public static void MapPrintJobs(this IEndpointRouteBuilder app)
     {
@@ -52,8 +53,8 @@ public static class PrintJobEndpoints
     {
         if (limit is < 1 or > LongestPage)
             return Invalid("limit", $"From 1 to {LongestPage}.");
-        if (state is not (null or JobStates.Scheduled or JobStates.Waiting or JobStates.Running or JobStates.Suspect or JobStates.Parked))
-            return Invalid("state", "scheduled, waiting, running, suspect or parked.");
+        if (state is not null && !JobStates.NotOver.Contains(state))
+            return Invalid("state", $"One of {string.Join(", ", JobStates.NotOver)}.");
         var jobs = await queue.ListAsync(state, after ?? default, limit, cancellationToken);
         return TypedResults.Ok(new PrintJobs([.. jobs.Select(job => Describe(job, queue))], jobs.Count == limit ? jobs[^1].Id : null));
     }
@@ -68,9 +69,9 @@ public static class PrintJobEndpoints
     private static async Task<Results<NoContent, ProblemHttpResult, ValidationProblem>> Redirect(
         Guid orderId, RedirectJob to, JobQueue<PrintInvoice> queue, Printers printers, CancellationToken cancellationToken)
     {
-        if (printers.Find(to.Printer) is null)
+        if (to.Printer is not { } printer || printers.Find(printer) is null)
             return Invalid("printer", NoPrinter(printers));
-        if (!await queue.MoveAsync(orderId, to.Printer, cancellationToken))
+        if (!await queue.MoveAsync(orderId, printer, cancellationToken))
             return await Impossible(orderId, queue, "is being printed: try again when that has failed", cancellationToken);
         await queue.RetryAsync(orderId, cancellationToken);
         return TypedResults.NoContent();
@@ -80,11 +81,13 @@ public static class PrintJobEndpoints
     private static async Task<Results<Ok<Moved>, ValidationProblem>> RedirectAll(
         RedirectAll redirect, JobQueue<PrintInvoice> queue, Printers printers, CancellationToken cancellationToken)
     {
-        if (printers.Find(redirect.To) is null)
+        if (redirect.To is not { } to || printers.Find(to) is null)
             return Invalid("to", NoPrinter(printers));
-        if (redirect.From == redirect.To)
+        if (redirect.From is not { Length: > 0 and <= LongestName } from || from.Contains('\0', StringComparison.Ordinal))
+            return Invalid("from", "The name of a printer that there is, or was.");
+        if (from == to)
             return Invalid("from", "They are there already.");
-        return TypedResults.Ok(new Moved(await queue.MoveGroupAsync(redirect.From, redirect.To, cancellationToken)));
+        return TypedResults.Ok(new Moved(await queue.MoveGroupAsync(from, to, cancellationToken)));
     }
 
     /// <summary>No paper: the invoice is delivered electronically, and the order goes on.</summary>
@@ -104,7 +107,20 @@ public static class PrintJobEndpoints
     }
 
     private static PrintJob Describe(JobStatus job, JobQueue<PrintInvoice> queue) => new(
-        job.Id, queue.Read(job).InvoiceNumber, job.Group, job.State, job.Attempts, job.CreatedAt, job.Due, job.Error);
+        job.Id, NumberOf(job, queue), job.Group, job.State, job.Attempts, job.CreatedAt, job.Due, job.Error);
+
+    /// <summary>Null if it cannot be read: that, too, is for an operator to see.</summary>
+    private static string? NumberOf(JobStatus job, JobQueue<PrintInvoice> queue)
+    {
+        try
+        {
+            return queue.Read(job).InvoiceNumber;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
 
     private static async Task<ProblemHttpResult> Impossible(Guid orderId, JobQueue<PrintInvoice> queue, string why, CancellationToken cancellationToken) =>
         await queue.FindAsync(orderId, cancellationToken) switch

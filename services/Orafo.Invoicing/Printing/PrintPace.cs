@@ -11,6 +11,9 @@ public sealed class PrintPace(IOptions<PrintingOptions> options, TimeProvider ti
     /// <summary>A page came out promptly a moment ago: of the next one no promise. Whoever has seen no page does not say so.</summary>
     public bool IsPrompt => time.GetUtcNow().UtcTicks - Volatile.Read(ref _lastPrompt) < _promptly.Ticks;
 
+    /// <summary>A printer is left alone: whoever is issued now has to wait.</summary>
+    public void Stop() => Volatile.Write(ref _lastPrompt, 0);
+
     /// <summary>A page is out, of an invoice that was issued then.</summary>
     public void CameOut(DateTimeOffset issuedAt)
     {

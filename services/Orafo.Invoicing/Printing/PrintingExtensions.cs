@@ -15,6 +15,9 @@ public static class PrintingExtensions
     /// <summary>Jobs for each page under way: while one is printed, others are claimed, and the end of others is written.</summary>
     private const int JobsPerPage = 4;
 
+    /// <summary>That a worker has at a time.</summary>
+    private const int MostJobs = 1000;
+
     public static void AddPrinting(this IServiceCollection services)
     {
         services.AddOptions<PrintingOptions>().BindConfiguration("Printing").ValidateDataAnnotations().ValidateOnStart();
@@ -31,8 +34,9 @@ public static class PrintingExtensions
             var printing = provider.GetRequiredService<IOptions<PrintingOptions>>().Value;
             // One printer that is slow leaves hands for the others.
             worker.MaxPerGroup = JobsPerPage * printing.Printers.Values.Max(printer => printer.Parallelism);
-            worker.Parallelism = worker.MaxPerGroup.Value * printing.Printers.Count;
-            worker.MaxAttempts = printing.Attempts;
+            worker.Parallelism = Math.Min(MostJobs, worker.MaxPerGroup.Value * printing.Printers.Count);
+            // Only the handler parks: whoever waits has to be told.
+            worker.MaxAttempts = int.MaxValue;
             worker.Lease = printing.Lease;
             worker.PollingInterval = printing.PollingInterval;
             (worker.FirstPause, worker.LongestPause) = (printing.FirstPause, printing.LongestPause);

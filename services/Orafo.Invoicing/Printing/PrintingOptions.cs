@@ -27,8 +27,8 @@ public sealed class PrintingOptions : IValidatableObject
     public TimeSpan PollingInterval { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// While pages come out within it, nobody is told that an invoice waits for the printer: an event less for each order. Not longer than an order may be
-    /// in the dark.
+    /// While pages come out within it, nobody is told that an invoice waits for the printer: an event less for each order. Those that are issued in that
+    /// time before a printer fails are in the dark until they are tried.
     /// </summary>
     public TimeSpan Promptly { get; set; } = TimeSpan.FromSeconds(5);
 
@@ -58,6 +58,8 @@ public sealed class PrintingOptions : IValidatableObject
                 yield return new ValidationResult($"Printing:Printers:{name}:Parallelism is from 1 to 64.");
         }
 
+        if (LongestRetryAfter > TimeSpan.FromDays(1) || LongestPause > TimeSpan.FromDays(1) || FirstPause > LongestPause || FirstPause < TimeSpan.Zero)
+            yield return new ValidationResult("Printing: pauses are from nothing to a day, and the first is not longer than the longest.");
         if (DefaultPrinter is null ? Printers.Count > 1 : !Printers.ContainsKey(DefaultPrinter))
             yield return new ValidationResult("Printing:DefaultPrinter names none of the printers.");
     }

@@ -126,7 +126,10 @@ public static class ServiceDefaultsExtensions
         if (args is ["migrate", ..])
         {
             await using var scope = app.Services.CreateAsyncScope();
-            await scope.ServiceProvider.GetRequiredService<TDbContext>().Database.MigrateAsync();
+            var database = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
+            // A table of years may have to be rewritten; whoever waits can stop it.
+            database.SetCommandTimeout(TimeSpan.Zero);
+            await database.MigrateAsync();
             return;
         }
 

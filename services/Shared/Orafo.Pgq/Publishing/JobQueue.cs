@@ -15,6 +15,10 @@ public sealed class JobQueue<TPayload>
 {
     private const int LongestDeduplicationKey = 200;
     private const int MostPriority = 1000;
+
+    /// <summary>As the statement says.</summary>
+    private const int MovedAtOnce = 1000;
+
     private static readonly TimeSpan ClockDifference = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Farthest = TimeSpan.FromDays(3653);
 
@@ -155,7 +159,7 @@ public sealed class JobQueue<TPayload>
         return await retry.ExecuteNonQueryAsync(cancellationToken) > 0;
     }
 
-    /// <summary>Moves a job to another group, unless it is running.</summary>
+    /// <summary>Moves a job to another group, with all attempts before it, unless it is running.</summary>
     /// <param name="id">Of the job.</param>
     /// <param name="group">The value of the member of its metadata that the queue groups by.</param>
     /// <param name="cancellationToken">Cancels.</param>
@@ -171,21 +175,30 @@ public sealed class JobQueue<TPayload>
         return isMoved;
     }
 
-    /// <summary>Moves the jobs of one group to another one, but for those that are running. A thousand at a time: if it is interrupted, some are moved.</summary>
+    /// <summary>
+    ///     Moves the jobs of one group to another one, with all attempts before them, but for those that are running. A thousand at a time: if it is
+    ///     interrupted, some are moved.
+    /// </summary>
     /// <returns>How many.</returns>
     /// <exception cref="ArgumentException">The groups are the same.</exception>
     public async Task<int> MoveGroupAsync(string from, string to, CancellationToken cancellationToken = default)
     {
         if (from == to)
             throw new ArgumentException("A group cannot be moved to itself.", nameof(to));
-        await using var move = _database.CreateCommand(_statements.MoveGroup);
-        move.Parameters.Add(new() { Value = from });
-        move.Parameters.Add(new() { Value = to });
         var moved = 0;
-        while (await move.ExecuteNonQueryAsync(cancellationToken) is > 0 and var some)
+        foreach (var statement in _statements.MoveGroup)
         {
-            moved += some;
-            Wake();
+            await using var move = _database.CreateCommand(statement);
+            move.Parameters.Add(new() { Value = from });
+            move.Parameters.Add(new() { Value = to });
+            int some;
+            do
+            {
+                some = await move.ExecuteNonQueryAsync(cancellationToken);
+                moved += some;
+                Wake();
+            }
+            while (some == MovedAtOnce);
         }
 
         return moved;
@@ -205,7 +218,7 @@ public sealed class JobQueue<TPayload>
     public TPayload Read(JobStatus job) => JsonSerializer.Deserialize<TPayload>(job.Payload, _options.Json) ?? throw new JsonException("It is null.");
 
     /// <summary>Jobs that are not over, in the order of their ids.</summary>
-    /// <param name="state">One of <see cref="JobStates"/>, or null for any.</param>
+    /// <param name="state">One of <see cref="JobStates.NotOver"/>, or null for any.</param>
     /// <param name="after">The last id of the page before.</param>
     /// <param name="limit">Of the page: 1 to 1000.</param>
     /// <param name="cancellationToken">Cancels.</param>
@@ -214,8 +227,8 @@ public sealed class JobQueue<TPayload>
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, 1000);
-        await using var list = _database.CreateCommand(_statements.List);
-        list.Parameters.Add(new() { Value = (object?)state ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        var statement = state is null ? _statements.List : _statements.ListOf.GetValueOrDefault(state) ?? throw new ArgumentException($"No job is '{state}'.", nameof(state));
+        await using var list = _database.CreateCommand(statement);
         list.Parameters.Add(new() { Value = after });
         list.Parameters.Add(new() { Value = limit });
         List<JobStatus> jobs = [];

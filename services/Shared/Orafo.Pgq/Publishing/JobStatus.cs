@@ -20,6 +20,9 @@ public static class JobStates
     /// <summary>Its attempts are used up, or its payload cannot be read: it waits for an operator's decision.</summary>
     public const string Parked = "parked";
 
+    /// <summary>Those of jobs that are not over.</summary>
+    public static IReadOnlyList<string> NotOver { get; } = [Scheduled, Waiting, Running, Suspect, Parked];
+
     /// <summary>Over: done.</summary>
     public const string Done = "done";
 

@@ -26,9 +26,10 @@ internal sealed class QueueStatements
         Cancel = Read("cancel", queue);
         Retry = Read("retry", queue);
         Move = Read("move", queue);
-        MoveGroup = Read("move_group", queue);
+        MoveGroup = [.. JobStates.NotOver.Where(state => state != JobStates.Running).Select(state => Read("move_group", queue, state))];
         Find = Read("find", queue);
         List = Read("list", queue);
+        ListOf = JobStates.NotOver.ToDictionary(state => state, state => Read("list", queue, state), StringComparer.Ordinal);
         Watch = Read("watch", queue);
         KeepHistory = Read("keep_history", queue);
     }
@@ -50,9 +51,13 @@ internal sealed class QueueStatements
     public string Cancel { get; }
     public string Retry { get; }
     public string Move { get; }
-    public string MoveGroup { get; }
+
+    /// <summary>One for each state in which jobs can be moved: each of them has an index.</summary>
+    public IReadOnlyList<string> MoveGroup { get; }
+
     public string Find { get; }
     public string List { get; }
+    public IReadOnlyDictionary<string, string> ListOf { get; }
     public string Watch { get; }
     public string KeepHistory { get; }
 
@@ -65,10 +70,10 @@ internal sealed class QueueStatements
             ? queue
             : throw new ArgumentException($"'{queue}' is no name of a queue: a letter a to z, then up to 39 of a to z, 0 to 9 and _.", nameof(queue));
 
-    public static string Read(string statement, string queue)
+    public static string Read(string statement, string queue, string state = "")
     {
         using var stream = typeof(QueueStatements).Assembly.GetManifestResourceStream(statement)!;
         using var text = new StreamReader(stream);
-        return text.ReadToEnd().Replace("{queue}", queue, StringComparison.Ordinal);
+        return text.ReadToEnd().Replace("{queue}", queue, StringComparison.Ordinal).Replace("{state}", state, StringComparison.Ordinal);
     }
 }

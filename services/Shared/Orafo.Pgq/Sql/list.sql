@@ -1,7 +1,7 @@
--- Up to $3 jobs in the state $1, or in any if it is null, after the id $2.
+-- Up to $2 jobs after the id $1 that are {state}; in any state, if none is named. A name, not a parameter: the plan knows which index it is.
 select id, state, priority, group_key, deduplication_key, payload::text, metadata::text, attempts, progress, null as result, last_error, created_at, due,
     started_at, null::timestamptz as finished_at
 from "{queue}"
-where ($1::text is null or state = $1) and id > $2
+where ('{state}' = '' or state = '{state}') and id > $1
 order by id
-limit $3
+limit $2

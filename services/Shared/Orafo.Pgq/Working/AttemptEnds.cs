@@ -26,10 +26,10 @@ internal sealed record AttemptEnd
         };
         PutOff = outcome switch
         {
-            JobOutcome.RetryOutcome retry => new(lease, retry.Error, retry.After ?? Backoff.After(lease.Job.Attempts - 1, options.FirstPause, options.LongestPause), isUsedUp),
-            JobOutcome.InvalidOutcome invalid => new(lease, invalid.Error, TimeSpan.Zero, IsParked: true),
+            JobOutcome.RetryOutcome retry => new(lease, retry.Error, PauseOf(retry, lease, options), isUsedUp),
+            JobOutcome.ParkOutcome park => new(lease, park.Error, TimeSpan.Zero, IsParked: true),
             // Should its transaction not have committed; otherwise this finds nothing.
-            JobOutcome.WrittenOutcome { Outcome: JobOutcome.RetryOutcome own } => new AttemptEnd(lease, own, options).PutOff,
+            JobOutcome.WrittenOutcome { Outcome: JobOutcome.RetryOutcome or JobOutcome.ParkOutcome } own => new AttemptEnd(lease, own.Outcome, options).PutOff,
             _ => null,
         };
     }
@@ -37,6 +37,14 @@ internal sealed record AttemptEnd
     public EndedJob? Ended { get; }
 
     public PutOffJob? PutOff { get; }
+
+    private static TimeSpan PauseOf(JobOutcome.RetryOutcome retry, Lease lease, JobWorkerOptions options)
+    {
+        if (retry.After is { } given)
+            return given;
+        var pause = Backoff.After(lease.Job.Attempts - 1, options.FirstPause, options.LongestPause);
+        return retry.AtLeast > pause ? retry.AtLeast.Value : pause;
+    }
 }
 
 /// <summary>The parameters of statements that write many jobs.</summary>

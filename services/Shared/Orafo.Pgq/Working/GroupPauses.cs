@@ -3,6 +3,9 @@ namespace Orafo.Pgq;
 /// <summary>Groups that nothing can be done for at the moment, as their jobs have found out: a circuit breaker for each.</summary>
 internal sealed class GroupPauses(TimeProvider time)
 {
+    /// <summary>A group that nobody has tried since for that long may never come again.</summary>
+    private static readonly TimeSpan Forgotten = TimeSpan.FromHours(1);
+
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Paused> _of = new(StringComparer.Ordinal);
 
@@ -16,12 +19,12 @@ internal sealed class GroupPauses(TimeProvider time)
         }
     }
 
-    /// <summary>A job of the group was done, or failed by itself.</summary>
-    /// <returns>Whether it was paused.</returns>
+    /// <summary>A job of the group was done, or failed by itself. One that was under way before a pause does not end it.</summary>
+    /// <returns>Whether all may be begun now.</returns>
     public bool End(string group)
     {
         lock (_lock)
-            return _of.Remove(group);
+            return _of.TryGetValue(group, out var pause) && pause.IsOver && _of.Remove(group);
     }
 
     /// <summary>Until the next pause is over; null if there is none.</summary>
@@ -38,7 +41,9 @@ internal sealed class GroupPauses(TimeProvider time)
         {
             foreach (var (group, pause) in _of.ToList())
             {
-                if (Left(pause) <= TimeSpan.Zero)
+                if (Left(pause) < -Forgotten)
+                    _of.Remove(group);
+                else if (Left(pause) <= TimeSpan.Zero)
                     _of[group] = pause with { IsOver = true };
             }
 

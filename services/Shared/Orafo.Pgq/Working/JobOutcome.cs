@@ -17,13 +17,24 @@ public abstract record JobOutcome
     /// <summary>The job is tried again, or parked if its attempts are used up.</summary>
     /// <param name="error">Why.</param>
     /// <param name="after">How long it waits; the worker's pause for that attempt unless given.</param>
+    /// <param name="atLeast">It waits for the worker's pause, but no less than this.</param>
     /// <exception cref="ArgumentOutOfRangeException">Less than nothing, or more than ten years.</exception>
-    public static JobOutcome RetryLater(string error, TimeSpan? after = null)
+    public static JobOutcome RetryLater(string error, TimeSpan? after = null, TimeSpan? atLeast = null)
     {
-        if (after < TimeSpan.Zero || after > TimeSpan.FromDays(3653))
-            throw new ArgumentOutOfRangeException(nameof(after), after, "From nothing to ten years.");
-        return new RetryOutcome(error, after);
+        Check(after);
+        Check(atLeast);
+        return new RetryOutcome(error, after, atLeast);
+
+        static void Check(TimeSpan? pause, [System.Runtime.CompilerServices.CallerArgumentExpression(nameof(pause))] string? name = null)
+        {
+            if (pause < TimeSpan.Zero || pause > TimeSpan.FromDays(3653))
+                throw new ArgumentOutOfRangeException(name, pause, "From nothing to ten years.");
+        }
     }
+
+    /// <summary>Nobody tries it until an operator says so, however many attempts are left.</summary>
+    /// <param name="error">Why.</param>
+    public static JobOutcome Park(string error) => new ParkOutcome(error);
 
     /// <summary>The job is over: to try again is of no use.</summary>
     /// <param name="reason">For the history.</param>
@@ -34,12 +45,12 @@ public abstract record JobOutcome
 
     internal sealed record DoneOutcome(string? Result) : JobOutcome;
 
-    internal sealed record RetryOutcome(string Error, TimeSpan? After) : JobOutcome;
+    internal sealed record RetryOutcome(string Error, TimeSpan? After = null, TimeSpan? AtLeast = null) : JobOutcome;
+
+    /// <summary>It is to be parked: the handler says so, or nobody can read the payload.</summary>
+    internal sealed record ParkOutcome(string Error) : JobOutcome;
 
     internal sealed record RejectOutcome(string Reason) : JobOutcome;
-
-    /// <summary>Nobody can read the payload.</summary>
-    internal sealed record InvalidOutcome(string Error) : JobOutcome;
 
     /// <summary>It was to be cancelled, and the handler stopped.</summary>
     internal sealed record CancelledOutcome : JobOutcome;

@@ -117,7 +117,8 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             await Task.Yield();
             var ended = TakeEnded();
             var room = stoppingToken.IsCancellationRequested || (_isCareful && ended.Count > 0) ? 0 : _options.Parallelism - _leases.Count + ended.Count;
-            var left = Least(rest - _time.GetElapsedTime(lookedAt), _pauses.UntilNextEnd());
+            var rested = rest - _time.GetElapsedTime(lookedAt);
+            var left = Least(rested, _pauses.UntilNextEnd());
             var isTold = Volatile.Read(ref _mustLook) != 0;
             var looks = room > 0 && (isTold || left <= TimeSpan.Zero);
             if (ended.Count == 0 && !looks)
@@ -134,7 +135,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                 _isCareful &= !_ended.IsEmpty;
                 if (looks)
                     (lookedAt, rest) = (_time.GetTimestamp(), Rest(nextDue));
-                else if (nextDue < left)
+                else if (nextDue < rested)
                     (lookedAt, rest) = (_time.GetTimestamp(), nextDue.Value);
                 if (mayBeMore)
                     Volatile.Write(ref _mustLook, 1);
@@ -315,7 +316,12 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                     Volatile.Write(ref _mustLook, 1);
             }
             else if (written.Contains(lease.Key))
+            {
                 Count(lease, outcome, duration);
+                // It is in line again.
+                if (outcome is JobOutcome.ReleasedOutcome)
+                    Volatile.Write(ref _mustLook, 1);
+            }
             else
             {
                 PgqLog.Lost(_logger, _queue.Name, lease.Job.Id);
@@ -345,7 +351,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             case JobOutcome.RetryOutcome { Error: var error }:
                 Parked(error);
                 break;
-            case JobOutcome.InvalidOutcome { Error: var error }:
+            case JobOutcome.ParkOutcome { Error: var error }:
                 Parked(error);
                 break;
         }
@@ -431,7 +437,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             }
             catch (JsonException e)
             {
-                outcome = new JobOutcome.InvalidOutcome($"The payload cannot be read: {e.Message}");
+                outcome = new JobOutcome.ParkOutcome($"The payload cannot be read: {e.Message}");
                 await TellOfInvalid(lease.Job, e);
             }
             // What it is worth, the attempts tell; the error stays with the job.
@@ -462,7 +468,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         // A handler's own trouble with JSON says nothing about the payload.
         catch (JsonException e)
         {
-            return new JobOutcome.RetryOutcome(Text(e), null);
+            return new JobOutcome.RetryOutcome(Text(e));
         }
     }
 
@@ -470,7 +476,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     {
         if (e is OperationCanceledException && lease.CancellationToken.IsCancellationRequested)
             return lease.IsToBeCancelled ? new JobOutcome.CancelledOutcome() : new JobOutcome.ReleasedOutcome();
-        return new JobOutcome.RetryOutcome(Text(e), null);
+        return new JobOutcome.RetryOutcome(Text(e));
     }
 
     private static string Text(Exception e) => $"{e.GetType().Name}: {e.Message}";
@@ -504,7 +510,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         if (span is null)
             return;
         span.SetTag("orafo.outcome", outcome.Name);
-        if (outcome is JobOutcome.RetryOutcome or JobOutcome.RejectOutcome or JobOutcome.InvalidOutcome)
+        if (outcome is JobOutcome.RetryOutcome or JobOutcome.RejectOutcome or JobOutcome.ParkOutcome)
             span.SetStatus(ActivityStatusCode.Error);
     }
 

@@ -12,6 +12,9 @@ internal sealed class RoundTrip
     private readonly QueueStatements _statements;
     private readonly int? _timeout;
 
+    /// <summary>Statements that mean nothing by themselves.</summary>
+    private int _preparations = 1;
+
     /// <param name="database">Where.</param>
     /// <param name="statements">The queue's.</param>
     /// <param name="patience">How long it may take; as long as any statement unless given.</param>
@@ -21,8 +24,12 @@ internal sealed class RoundTrip
         Add(statements.PlanOnce, _ => { });
     }
 
-    /// <summary>Nobody waits for the disk: if the server dies, what this trip wrote may be undone.</summary>
-    public void NeedNotLast() => Add(_statements.NotDurable, _ => { });
+    /// <summary>Nobody waits for the disk: if the server dies, what this trip wrote may be undone. Before anything is added.</summary>
+    public void NeedNotLast()
+    {
+        _preparations++;
+        Add(_statements.NotDurable, _ => { });
+    }
 
     /// <summary>A statement that returns rows.</summary>
     public void Add(string statement, Action<NpgsqlDataReader> read, params IEnumerable<NpgsqlParameter> parameters)
@@ -43,7 +50,7 @@ internal sealed class RoundTrip
     /// <summary>Executes and reads them, and commits; without any, does nothing.</summary>
     public async Task Go()
     {
-        if (_commands.Count == 1)
+        if (_commands.Count == _preparations)
             return;
         await using var connection = await _database.OpenConnectionAsync();
         await using var batch = connection.CreateBatch();
