@@ -16,7 +16,8 @@ namespace Orafo.Invoicing;
 /// the printer is said if it is likely to: otherwise that it is on paper follows at once.
 /// </remarks>
 public sealed class GenerateInvoiceConsumer(
-    InvoicingDb db, JobQueue<PrintInvoice> jobs, PrintPace pace, IOptions<PrintingOptions> printing, ILogger<GenerateInvoiceConsumer> logger)
+    InvoicingDb db, JobQueue<PrintInvoice> jobs, PrintPace pace, IOptions<PrintingOptions> printing, IOptions<SellerOptions> seller,
+    ILogger<GenerateInvoiceConsumer> logger)
     : IConsumer<GenerateInvoice>
 {
     public async Task Consume(ConsumeContext<GenerateInvoice> context)
@@ -70,6 +71,7 @@ public sealed class GenerateInvoiceConsumer(
             IssueDate = prefetched.IssueDate,
             IssuedAt = prefetched.IssuedAt,
             CustomerNumber = command.CustomerNumber,
+            Seller = seller.Value.Details,
             Buyer = command.Customer,
             Lines = command.Lines,
             Totals = command.Totals,
@@ -90,16 +92,11 @@ public sealed class GenerateInvoiceConsumer(
         context.AfterCommit(jobs.Wake);
     }
 
-    /// <summary>EN 16931 BR-CO-10, -13, -14, -15: an invoice that does not add up is never issued.</summary>
+    /// <summary>An invoice that does not add up is never issued.</summary>
     private static void RequireSoundTotals(GenerateInvoice command)
     {
-        var totals = command.Totals;
-        if (totals.LinesNet != command.Lines.Sum(line => line.NetAmount)
-            || totals.Net != totals.LinesNet - totals.Allowance
-            || totals.Net != totals.VatBreakdown.Sum(vat => vat.TaxableAmount)
-            || totals.Vat != totals.VatBreakdown.Sum(vat => vat.VatAmount)
-            || totals.Gross != totals.Net + totals.Vat)
-            throw new InvalidOperationException($"The totals of order {command.OrderId} do not add up.");
+        if (SoundTotals.BrokenRule(command.Lines, command.Totals) is { } rule)
+            throw new InvalidOperationException($"The totals of order {command.OrderId} do not add up (EN 16931, {rule}).");
     }
 }
 

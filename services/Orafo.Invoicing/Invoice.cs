@@ -24,6 +24,9 @@ public sealed class Invoice
     [PersonalData]
     public required Party Buyer { get; init; }
 
+    /// <summary>As on the day of issue. Invoices from before it was kept have none.</summary>
+    public Seller? Seller { get; init; }
+
     public required IReadOnlyList<PricedLine> Lines { get; init; }
     public required OrderTotals Totals { get; init; }
     public required string Currency { get; init; }

@@ -1,5 +1,6 @@
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using Orafo.Invoicing.Documents;
 using Orafo.Invoicing.Printing;
 using Orafo.Pgq;
 using Orafo.ServiceDefaults;
@@ -12,6 +13,7 @@ public sealed class InvoicingDb(DbContextOptions<InvoicingDb> options) : DbConte
     public DbSet<Invoice> Invoices => Set<Invoice>();
     public DbSet<InvoiceSeries> Series => Set<InvoiceSeries>();
     public DbSet<InvoiceDelivery> Deliveries => Set<InvoiceDelivery>();
+    public DbSet<InvoiceDocument> Documents => Set<InvoiceDocument>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
@@ -27,9 +29,22 @@ public sealed class InvoicingDb(DbContextOptions<InvoicingDb> options) : DbConte
             invoice.HasIndex(x => x.OrderId).IsUnique();
             invoice.HasIndex(x => new { x.Series, x.Sequence }).IsUnique();
             invoice.Property(x => x.Buyer).HasJson();
+            invoice.Property(x => x.Seller).HasJson();
             invoice.Property(x => x.Lines).HasJson();
             invoice.Property(x => x.Totals).HasJson();
             invoice.Property(x => x.Gross).HasColumnType("numeric");
+        });
+
+        modelBuilder.Entity<InvoiceDocument>(document =>
+        {
+            document.ToTable("invoice_documents", table =>
+            {
+                table.HasCheckConstraint("ck_invoice_documents_media_type", "media_type in ('application/pdf', 'application/xml')");
+                table.HasCheckConstraint("ck_invoice_documents_content", "length(content) > 0");
+            });
+            document.HasKey(x => new { x.InvoiceNumber, x.MediaType });
+            document.HasOne<Invoice>().WithMany().HasForeignKey(x => x.InvoiceNumber).OnDelete(DeleteBehavior.Restrict);
+            document.Property(x => x.Hash).HasComputedColumnSql("sha256(content)", stored: true);
         });
 
         modelBuilder.Entity<InvoiceSeries>(series =>

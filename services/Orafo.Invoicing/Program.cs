@@ -1,6 +1,7 @@
 using MassTransit;
 using Orafo.Contracts;
 using Orafo.Invoicing;
+using Orafo.Invoicing.Documents;
 using Orafo.Invoicing.Printing;
 using Orafo.Pgq;
 using Orafo.ServiceDefaults;
@@ -25,6 +26,7 @@ builder.AddServiceDefaults()
 
 builder.Services.AddOptions<SellerOptions>().BindConfiguration("Seller").ValidateDataAnnotations().ValidateOnStart();
 builder.Services.AddPrinting();
+builder.Services.AddDocuments();
 
 var app = builder.Build();
 app.UseServiceDefaults();

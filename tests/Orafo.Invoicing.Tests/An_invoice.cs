@@ -94,6 +94,16 @@ public sealed class An_invoice
         Assert.That((issued.OrderId, issued.InvoiceNumber[^6..]), Is.EqualTo((sound.OrderId, "000001")));
     }
 
+    [Test]
+    public async Task Keeps_the_seller_of_the_day_of_issue()
+    {
+        await using var service = await Start();
+        await service.Deliver(Command());
+        await service.Hears<InvoiceIssued>();
+        var seller = await service.Look(db => db.Invoices.Select(invoice => invoice.Seller).SingleAsync());
+        Assert.That((seller?.Name, seller?.Iban, seller?.AccountName), Is.EqualTo(("Bottega Orafo S.r.l.", "IT60X0542811101000000123456", "Bottega Orafo S.r.l.")));
+    }
+
     internal static GenerateInvoice Command(OrderTotals? totals = null) => new()
     {
         OrderId = Guid.CreateVersion7(),
@@ -113,7 +123,8 @@ public sealed class An_invoice
             },
             collection =>
             {
-                collection.AddOptions<SellerOptions>();
+                collection.AddOptions<SellerOptions>()
+                    .Configure(seller => (seller.Name, seller.Iban) = ("Bottega Orafo S.r.l.", "IT60 X054 2811 1010 0000 0123 456"));
                 services?.Invoke(collection);
                 (printing ?? OnlyQueue)(collection);
             },

@@ -1,5 +1,6 @@
 using Orafo.Contracts;
 using Orafo.OrderDetails.Details;
+using Orafo.ServiceDefaults;
 
 namespace Orafo.OrderDetails.Tests;
 

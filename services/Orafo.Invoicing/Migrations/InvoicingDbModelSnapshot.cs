@@ -199,6 +199,43 @@ namespace Orafo.Invoicing.Migrations
                         .HasAnnotation("Npgsql:StorageParameter:autovacuum_vacuum_threshold", 1000);
                 });
 
+            modelBuilder.Entity("Orafo.Invoicing.Documents.InvoiceDocument", b =>
+                {
+                    b.Property<string>("InvoiceNumber")
+                        .HasColumnType("text")
+                        .HasColumnName("invoice_number");
+
+                    b.Property<string>("MediaType")
+                        .HasColumnType("text")
+                        .HasColumnName("media_type");
+
+                    b.Property<byte[]>("Content")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("content");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("bytea")
+                        .HasColumnName("hash")
+                        .HasComputedColumnSql("sha256(content)", true);
+
+                    b.Property<DateTimeOffset>("RenderedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("rendered_at");
+
+                    b.HasKey("InvoiceNumber", "MediaType")
+                        .HasName("pk_invoice_documents");
+
+                    b.ToTable("invoice_documents", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_invoice_documents_content", "length(content) > 0");
+
+                            t.HasCheckConstraint("ck_invoice_documents_media_type", "media_type in ('application/pdf', 'application/xml')");
+                        });
+                });
+
             modelBuilder.Entity("Orafo.Invoicing.Invoice", b =>
                 {
                     b.Property<string>("Number")
@@ -240,6 +277,10 @@ namespace Orafo.Invoicing.Migrations
                     b.Property<Guid>("OrderId")
                         .HasColumnType("uuid")
                         .HasColumnName("order_id");
+
+                    b.Property<string>("Seller")
+                        .HasColumnType("json")
+                        .HasColumnName("seller");
 
                     b.Property<int>("Sequence")
                         .HasColumnType("integer")
@@ -446,6 +487,16 @@ namespace Orafo.Invoicing.Migrations
                         {
                             t.ExcludeFromMigrations();
                         });
+                });
+
+            modelBuilder.Entity("Orafo.Invoicing.Documents.InvoiceDocument", b =>
+                {
+                    b.HasOne("Orafo.Invoicing.Invoice", null)
+                        .WithMany()
+                        .HasForeignKey("InvoiceNumber")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_invoice_documents_invoices_invoice_number");
                 });
 
             modelBuilder.Entity("Orafo.Invoicing.InvoiceDelivery", b =>

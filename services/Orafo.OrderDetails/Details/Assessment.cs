@@ -1,5 +1,6 @@
 using Orafo.Contracts;
 using Orafo.OrderDetails.Catalogue;
+using Orafo.ServiceDefaults;
 
 namespace Orafo.OrderDetails.Details;
 

@@ -1,4 +1,5 @@
 using Orafo.Contracts;
+using Orafo.ServiceDefaults;
 
 namespace Orafo.OrderDetails.Details;
 

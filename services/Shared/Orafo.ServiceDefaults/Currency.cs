@@ -1,4 +1,4 @@
-namespace Orafo.OrderDetails.Details;
+namespace Orafo.ServiceDefaults;
 
 /// <summary>A currency's smallest unit (ISO 4217).</summary>
 public static class Currency
