@@ -3,7 +3,7 @@ namespace Orafo.Contracts;
 /// <summary>Command. Issue the order's invoice and put it on paper.</summary>
 /// <remarks>
 /// From: the order saga. To: Invoicing. Answers: <see cref="InvoiceIssued"/> if it has its number and the paper has to wait, then
-/// <see cref="InvoiceGenerated"/> when it is on paper, or <see cref="InvoiceFailed"/>.
+/// <see cref="InvoiceGenerated"/> when it is on paper, or <see cref="InvoiceFailed"/>. No answer if the order was credited before.
 /// </remarks>
 public sealed record GenerateInvoice
 {
@@ -51,7 +51,7 @@ public sealed record InvoiceFailed
 }
 
 /// <summary>Command. Issue a credit note that names the order's invoice (Directive 2006/112/EC, art. 219).</summary>
-/// <remarks>From: the order saga. To: Invoicing. Answer: <see cref="InvoiceCredited"/>.</remarks>
+/// <remarks>From: the order saga. To: Invoicing. Answer: <see cref="InvoiceCredited"/>. An order that has no invoice then never gets one.</remarks>
 public sealed record CreditInvoice
 {
     public required Guid OrderId { get; init; }

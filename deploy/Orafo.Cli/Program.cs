@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Orafo.Cli;
+using Orafo.Cli.Auditing;
 using Orafo.Cli.Commands;
 using Orafo.Cli.Disturbing;
 using Orafo.Cli.Mesh;
@@ -106,6 +107,19 @@ secondsOption.Validators.Add(result =>
     if (result.GetValueOrDefault<int>() is not (>= 1 and <= QueueBenchCommand.MostSeconds))
         result.AddError($"--seconds is a number from 1 to {QueueBenchCommand.MostSeconds}.");
 });
+var expectOption = new Option<string[]>("--expect")
+{
+    Description = "A head that was printed earlier, or several: it has to be found again.",
+    HelpName = "SERIES=HEAD@NUMBER",
+    AllowMultipleArgumentsPerToken = true,
+    DefaultValueFactory = _ => [],
+};
+expectOption.Validators.Add(result =>
+{
+    if (!Array.TrueForAll(result.GetValueOrDefault<string[]>()!, text => NotedHead.TryParse(text) is not null))
+        result.AddError("--expect is SERIES=HEAD@NUMBER, the head in hex, or several.");
+});
+var proofJsonOption = new Option<bool>("--json") { Description = "One JSON object." };
 var testArguments = new Argument<string[]>("arguments") { Description = "For dotnet test, after --: for example -- --filter Name~Invoice", Arity = ArgumentArity.ZeroOrMore };
 
 var bench = Command("bench", "Measures a mesh of its own: orders a second, CPU, latency, round trips.", [ordersOption, backlogOption, jsonFileOption],
@@ -131,6 +145,13 @@ var print = new Command("print", "The invoices that wait for their paper.")
         (parsed, stop) => PrintCommand.CancelAsync(Data(parsed), parsed.GetValue(orderArgument), stop)),
 };
 
+var invoices = new Command("invoices", "What was issued.")
+{
+    Command("verify", "Proves that numbers are dense and nothing issued was changed, and prints the head of each series; exit code 0 only if all is sound.",
+        [expectOption, proofJsonOption, dataOption],
+        (parsed, stop) => InvoicesCommand.Verify(Data(parsed), Noted(parsed.GetValue(expectOption)!), parsed.GetValue(proofJsonOption), stop)),
+};
+
 var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, no accepted order is lost, none is handled twice.")
 {
     Command("up", "Starts PostgreSQL, RabbitMQ, the services and the printer, and says where they are.",
@@ -150,6 +171,7 @@ var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, n
     Command("outbox", "The messages that the broker refused, why, and when they are sent again.", [retryOption, dataOption],
         (parsed, stop) => OutboxCommand.RunAsync(Data(parsed), parsed.GetValue(retryOption), stop)),
     print,
+    invoices,
     bench,
     Command("chaos", "Kills parts of a mesh of its own, again and again, under load; exit code 0 only if each order was done once.",
         [chaosOrdersOption, everyOption, killOption, seedOption],
@@ -189,6 +211,8 @@ catch (OperationCanceledException)
 {
     return 130;
 }
+
+static IReadOnlyList<NotedHead> Noted(string[] heads) => [.. heads.Select(text => NotedHead.TryParse(text)).OfType<NotedHead>()];
 
 DataDirectory Data(ParseResult parsed) => new(parsed.GetValue(dataOption));
 

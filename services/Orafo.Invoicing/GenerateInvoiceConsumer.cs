@@ -1,4 +1,3 @@
-using System.Globalization;
 using MassTransit;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.Options;
@@ -13,7 +12,8 @@ namespace Orafo.Invoicing;
 /// <remarks>
 /// Asked again (a repeated or resumed step), it takes no second number, and puts a parked print back in line. Two commands for one
 /// order that share a transaction collide on the order's unique index, and are then run one after the other. That the invoice waits for
-/// the printer is said if it is likely to: otherwise that it is on paper follows at once.
+/// the printer is said if it is likely to: otherwise that it is on paper follows at once. An order that was credited before it came here gets no
+/// invoice and no answer: whoever had it credited was answered and waits for nothing.
 /// </remarks>
 public sealed class GenerateInvoiceConsumer(
     InvoicingDb db, JobQueue<PrintInvoice> jobs, PrintPace pace, IOptions<PrintingOptions> printing, IOptions<SellerOptions> seller,
@@ -26,7 +26,14 @@ public sealed class GenerateInvoiceConsumer(
         RequireSoundTotals(command);
         var prefetched = context.Prefetched<InvoicesToIssue>();
         if (prefetched.Issued.TryGetValue(command.OrderId, out var invoice))
+        {
             await SeeToDelivery(invoice, prefetched, context);
+        }
+        else if (prefetched.Withheld.Contains(command.OrderId))
+        {
+            logger.LogInformation("Order {OrderId} was credited before it was invoiced, and gets no invoice", command.OrderId);
+            return;
+        }
         else
         {
             invoice = Issue(command, prefetched);
@@ -61,12 +68,11 @@ public sealed class GenerateInvoiceConsumer(
     private Invoice Issue(GenerateInvoice command, InvoicesToIssue prefetched)
     {
         var series = prefetched.Series!;
-        var sequence = series.TakeNumber();
         var invoice = new Invoice
         {
-            Number = string.Create(CultureInfo.InvariantCulture, $"{series.Name}-{sequence:d6}"),
+            Sequence = series.TakeNumber(),
+            Number = series.LastNumber(),
             Series = series.Name,
-            Sequence = sequence,
             OrderId = command.OrderId,
             IssueDate = prefetched.IssueDate,
             IssuedAt = prefetched.IssuedAt,
@@ -78,6 +84,7 @@ public sealed class GenerateInvoiceConsumer(
             Currency = command.Totals.Currency,
             Gross = command.Totals.Gross,
         };
+        invoice.ChainTo(series);
         db.Invoices.Add(invoice);
         return invoice;
     }

@@ -5,14 +5,18 @@ using Orafo.Invoicing.Documents;
 
 namespace Orafo.Invoicing;
 
-/// <summary>Reading invoices.</summary>
+/// <summary>Reading invoices and credit notes.</summary>
 public static class InvoiceEndpoints
 {
     /// <summary>More than any series has.</summary>
     private const int LongestNumber = 40;
 
     /// <summary><c>/invoices/{number}</c> as JSON, PDF or UBL, by the Accept header.</summary>
-    public static void MapInvoices(this IEndpointRouteBuilder app) => app.MapMethods("/invoices/{number}", [HttpMethods.Get, HttpMethods.Head], Get);
+    public static void MapInvoices(this IEndpointRouteBuilder app)
+    {
+        app.MapMethods("/invoices/{number}", [HttpMethods.Get, HttpMethods.Head], Get);
+        app.MapGet("/credit-notes/{number}", GetCreditNote);
+    }
 
     private static async Task<Results<Ok<Invoice>, FileContentHttpResult, ProblemHttpResult>> Get(
         string number, HttpContext http, InvoicingDb db, DocumentArchive archive, CancellationToken cancellationToken)
@@ -35,6 +39,11 @@ public static class InvoiceEndpoints
             var mediaType => File(http, await archive.Render(invoice, mediaType, cancellationToken)),
         };
     }
+
+    private static async Task<Results<Ok<CreditNote>, ProblemHttpResult>> GetCreditNote(string number, InvoicingDb db, CancellationToken cancellationToken) =>
+        IsNumber(number) && await db.CreditNotes.AsNoTracking().SingleOrDefaultAsync(note => note.Number == number, cancellationToken) is { } note
+            ? TypedResults.Ok(note)
+            : TypedResults.Problem(statusCode: StatusCodes.Status404NotFound, title: "There is no such credit note.");
 
     private static bool IsNumber(string number) => number.Length <= LongestNumber && number.All(c => char.IsAsciiLetterOrDigit(c) || c == '-');
 

@@ -15,9 +15,10 @@ namespace Orafo.Invoicing;
 /// <param name="Series">Held until the transaction ends: nobody else gets a number of it meanwhile. Null if every order has its invoice.</param>
 /// <param name="IssueDate">Of those that are to be issued.</param>
 /// <param name="IssuedAt">The same as a moment.</param>
+/// <param name="Withheld">The orders that were credited before they were invoiced.</param>
 public sealed record InvoicesToIssue(
     IReadOnlyDictionary<Guid, Invoice> Issued, IReadOnlyDictionary<Guid, string> PrintJobs, IReadOnlyDictionary<Guid, InvoiceDelivery> Deliveries, InvoiceSeries? Series,
-    DateOnly IssueDate, DateTimeOffset IssuedAt);
+    DateOnly IssueDate, DateTimeOffset IssuedAt, IReadOnlySet<Guid> Withheld);
 
 /// <summary>Loads it.</summary>
 public sealed class InvoicePrefetch(TimeProvider time, IOptions<SellerOptions> seller) : IPrefetch<InvoicingDb, GenerateInvoice, InvoicesToIssue>
@@ -40,24 +41,12 @@ public sealed class InvoicePrefetch(TimeProvider time, IOptions<SellerOptions> s
         var now = time.GetStorableNow();
         var issueDate = seller.Value.DateAt(now);
         if (issued.Count == orders.Length)
-            return new(issued, printJobs, deliveries, null, issueDate, now);
+            return new(issued, printJobs, deliveries, null, issueDate, now, new HashSet<Guid>());
         // Taken as late as can be.
-        var locked = await Lock(db, issueDate.Year.ToString(CultureInfo.InvariantCulture), cancellationToken);
-        var series = db.Attach(new InvoiceSeries { Name = locked.Name, Last = locked.Last }).Entity;
-        return new(issued, printJobs, deliveries, series, issueDate, now);
+        var held = await HeldSeries.Take(db, issueDate.Year.ToString(CultureInfo.InvariantCulture), orders, cancellationToken);
+        var issuedAt = held.Series.NotBeforeLast(now);
+        return new(issued, printJobs, deliveries, held.Series, seller.Value.DateAt(issuedAt), issuedAt, held.Withheld);
     }
-
-    private static async Task<LockedSeries> Lock(InvoicingDb db, string name, CancellationToken cancellationToken)
-    {
-        var locked = db.Database.SqlQueryRaw<LockedSeries>(InvoiceStatements.LockSeries, name);
-        if (await locked.ToListAsync(cancellationToken) is [var series])
-            return series;
-        await db.Database.ExecuteSqlRawAsync(InvoiceStatements.BeginSeries, [name], cancellationToken);
-        return (await locked.ToListAsync(cancellationToken)).Single();
-    }
-
-    /// <summary>A row of <see cref="InvoiceStatements.LockSeries"/>.</summary>
-    private sealed record LockedSeries(string Name, int Last);
 
     /// <summary>A row of <see cref="PrintStatements.StatesOf"/>.</summary>
     private sealed record PrintJobState(Guid Id, string State);

@@ -7,13 +7,15 @@ using Orafo.ServiceDefaults;
 
 namespace Orafo.Invoicing;
 
-/// <summary>Invoices, their series, how they got out, and the print jobs of those that did not yet.</summary>
+/// <summary>Invoices, credit notes, their series, how they got out, and the print jobs of those that did not yet.</summary>
 public sealed class InvoicingDb(DbContextOptions<InvoicingDb> options) : DbContext(options)
 {
     public DbSet<Invoice> Invoices => Set<Invoice>();
     public DbSet<InvoiceSeries> Series => Set<InvoiceSeries>();
     public DbSet<InvoiceDelivery> Deliveries => Set<InvoiceDelivery>();
     public DbSet<InvoiceDocument> Documents => Set<InvoiceDocument>();
+    public DbSet<CreditNote> CreditNotes => Set<CreditNote>();
+    public DbSet<WithheldInvoice> WithheldInvoices => Set<WithheldInvoice>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
@@ -24,6 +26,7 @@ public sealed class InvoicingDb(DbContextOptions<InvoicingDb> options) : DbConte
                 table.HasCheckConstraint("ck_invoices_sequence", "sequence > 0");
                 table.HasCheckConstraint("ck_invoices_currency", "currency ~ '^[A-Z]{3}$'");
                 table.HasCheckConstraint("ck_invoices_gross", "gross >= 0");
+                table.HasCheckConstraint("ck_invoices_chain", "octet_length(chain) = 32");
             });
             invoice.HasKey(x => x.Number);
             invoice.HasIndex(x => x.OrderId).IsUnique();
@@ -49,8 +52,33 @@ public sealed class InvoicingDb(DbContextOptions<InvoicingDb> options) : DbConte
 
         modelBuilder.Entity<InvoiceSeries>(series =>
         {
-            series.ToTable("invoice_series", table => table.HasCheckConstraint("ck_invoice_series_last", "last >= 0"));
+            series.ToTable("invoice_series", table =>
+            {
+                table.HasCheckConstraint("ck_invoice_series_last", "last >= 0");
+                table.HasCheckConstraint("ck_invoice_series_head", "octet_length(head) = 32");
+            });
             series.HasKey(x => x.Name);
+        });
+
+        modelBuilder.Entity<CreditNote>(creditNote =>
+        {
+            creditNote.ToTable("credit_notes", table =>
+            {
+                table.HasCheckConstraint("ck_credit_notes_sequence", "sequence > 0");
+                table.HasCheckConstraint("ck_credit_notes_chain", "octet_length(chain) = 32");
+            });
+            creditNote.HasKey(x => x.Number);
+            creditNote.HasOne<Invoice>().WithOne().HasForeignKey<CreditNote>(x => x.InvoiceNumber).OnDelete(DeleteBehavior.Restrict);
+            creditNote.HasIndex(x => x.OrderId).IsUnique();
+            creditNote.HasIndex(x => new { x.Series, x.Sequence }).IsUnique();
+            creditNote.Property(x => x.Gross).HasColumnType("numeric");
+        });
+
+        modelBuilder.Entity<WithheldInvoice>(withheld =>
+        {
+            withheld.ToTable("withheld_invoices");
+            withheld.HasKey(x => x.OrderId);
+            withheld.Property(x => x.OrderId).ValueGeneratedNever();
         });
 
         modelBuilder.Entity<InvoiceDelivery>(delivery =>

@@ -14,6 +14,8 @@ builder.AddServiceDefaults()
     {
         bus.AddConsumer<GenerateInvoiceConsumer, GenerateInvoiceDefinition>();
         bus.AddPrefetch<InvoicePrefetch>();
+        bus.AddConsumer<CreditInvoiceConsumer, CreditInvoiceDefinition>();
+        bus.AddPrefetch<CreditPrefetch>();
     })
     .AddRehearsal<GenerateInvoiceConsumer, GenerateInvoice>(new()
     {

@@ -32,6 +32,7 @@ public sealed class An_audit
         Fault("is in the ledgers of other services, but the intake never accepted it", ("ordering", "delete from orders; delete from order_saga")),
         Fault("was accepted without a saga", ("ordering", "delete from order_saga")),
         Fault("a gap or a double", ("invoicing", "update invoices set sequence = 2")),
+        Fault("series C2026 has 1 numbers between 2 and 2", ("invoicing", "insert into credit_notes values ('C2026', 2)")),
     ];
 
     private static string Job(string state) =>
@@ -56,6 +57,7 @@ public sealed class An_audit
                 create table invoices (number text primary key, order_id uuid, series text, sequence int, currency text, gross numeric);
                 create table invoice_deliveries (invoice_number text, order_id uuid);
                 create table print_job (id uuid, payload jsonb, state text);
+                create table credit_notes (series text, sequence int);
                 insert into invoices values ('2026-000001', '{Order}', '2026', 1, 'EUR', 12.20);
                 insert into invoice_deliveries values ('2026-000001', '{Order}');
                 """),

@@ -24,20 +24,71 @@ public sealed class An_invoice
     };
 
     [Test]
-    public async Task Has_a_number_without_gap_or_double_although_many_are_issued_at_once_and_some_fail()
+    public async Task Has_a_number_without_gap_or_double_although_several_instances_issue_many_at_once_and_some_fail()
     {
         await using var service = await Start();
+        await using var other = await Start(database: service.Database);
         var good = Enumerable.Range(0, 100).Select(_ => Command()).ToArray();
         // Fails after it has taken its number: the column does not take a currency like that.
         var bad = Enumerable.Range(0, 20).Select(_ => Command(Sound with { Currency = "eur" })).ToArray();
-        await Task.WhenAll(good.Zip([.. bad, .. good]).SelectMany(pair => new[] { service.Deliver(pair.First), service.Deliver(pair.Second) }));
+        await Task.WhenAll(good.Zip([.. bad, .. good]).SelectMany(pair => new[] { service.Deliver(pair.First), other.Deliver(pair.Second) }));
 
         await service.Sees(db => db.Invoices.CountAsync(), count => count == good.Length);
-        await service.Hears<InvoiceIssued>(good.Length);
         var sequences = await service.Look(db => db.Invoices.OrderBy(invoice => invoice.Sequence).Select(invoice => invoice.Sequence).ToListAsync());
         var orders = await service.Look(db => db.Invoices.Select(invoice => invoice.OrderId).ToListAsync());
         Assert.That(sequences, Is.EqualTo(Enumerable.Range(1, good.Length)));
         Assert.That(orders, Is.EquivalentTo(good.Select(command => command.OrderId)));
+        Assert.That(await Auditor.BrokenLinks(service.Database), Is.Empty);
+    }
+
+    /// <remarks>What a server does with a connection whose process is killed. A killed process of the mesh is the chaos run's business.</remarks>
+    [Test]
+    public async Task Has_a_number_without_gap_or_double_although_connections_die_at_any_moment()
+    {
+        const int deaths = 30;
+        await using var service = await Start();
+        await using var other = await Start(database: service.Database);
+        var commands = Enumerable.Range(0, 300).Select(_ => Command()).ToArray();
+        var delivering = Task.WhenAll(commands.Select((command, i) => (i % 2 == 0 ? service : other).Deliver(command)));
+        var died = 0;
+        await using (var killer = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(service.Database) { Pooling = false }.ConnectionString))
+        {
+            await killer.OpenAsync();
+            await using var kill = new NpgsqlCommand(
+                """
+                select count(pg_terminate_backend(pid)) from
+                    (select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle' limit 1) busy
+                """, killer);
+            // As many as can be had while there is something to do.
+            await using var count = new NpgsqlCommand("select count(*)::int from invoices", killer);
+            while (died < deaths && (int)(await count.ExecuteScalarAsync())! < commands.Length)
+                died += (int)(long)(await kill.ExecuteScalarAsync())!;
+        }
+
+        await delivering;
+        await service.Sees(db => db.Invoices.CountAsync(), count => count == commands.Length);
+        var issued = await service.Look(db => db.Invoices.OrderBy(invoice => invoice.Sequence).Select(invoice => new { invoice.Sequence, invoice.OrderId }).ToListAsync());
+        Assert.That(died, Is.GreaterThan(deaths / 3));
+        Assert.That(issued.Select(invoice => invoice.Sequence), Is.EqualTo(Enumerable.Range(1, commands.Length)));
+        Assert.That(issued.Select(invoice => invoice.OrderId), Is.EquivalentTo(commands.Select(command => command.OrderId)));
+        Assert.That(await Auditor.BrokenLinks(service.Database), Is.Empty);
+    }
+
+    [Test]
+    public async Task Is_never_dated_before_the_one_with_the_number_before()
+    {
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero));
+        await using var service = await Start(services => services.AddSingleton<TimeProvider>(time));
+        await service.Deliver(Command());
+        await service.Hears<InvoiceIssued>();
+        // Another instance, whose clock is a day behind.
+        var late = new FakeTimeProvider(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
+        await using var behind = await Start(services => services.AddSingleton<TimeProvider>(late), database: service.Database);
+        await behind.Deliver(Command());
+
+        await service.Sees(db => db.Invoices.CountAsync(), count => count == 2);
+        Assert.That(await service.Look(db => db.Invoices.Select(invoice => new { invoice.IssueDate, invoice.IssuedAt }).Distinct().ToListAsync()),
+            Is.EqualTo(new[] { new { IssueDate = new DateOnly(2026, 3, 2), IssuedAt = time.GetUtcNow() } }));
     }
 
     [Test]
@@ -113,13 +164,20 @@ public sealed class An_invoice
         Totals = totals ?? Sound,
     };
 
-    /// <summary>The consumer; nobody prints, unless <paramref name="printing"/> says who.</summary>
-    internal static Task<ConsumerHarness<InvoicingDb>> Start(Action<IServiceCollection>? services = null, Action<IServiceCollection>? printing = null) =>
-        ConsumerHarness<InvoicingDb>.StartAsync(
+    /// <summary>The consumers; nobody prints, unless <paramref name="printing"/> says who.</summary>
+    /// <param name="services">What else is registered.</param>
+    /// <param name="printing">Whoever prints.</param>
+    /// <param name="database">Of the instance beside which this one is to run; a new one if left out.</param>
+    internal static async Task<ConsumerHarness<InvoicingDb>> Start(
+        Action<IServiceCollection>? services = null, Action<IServiceCollection>? printing = null, string? database = null) =>
+        await ConsumerHarness<InvoicingDb>.StartAsync(
+            database ?? await TestServers.CreateDatabaseAsync("invoicing"),
             bus =>
             {
                 bus.AddConsumer<GenerateInvoiceConsumer, GenerateInvoiceDefinition>();
                 bus.AddPrefetch<InvoicePrefetch>();
+                bus.AddConsumer<CreditInvoiceConsumer, CreditInvoiceDefinition>();
+                bus.AddPrefetch<CreditPrefetch>();
             },
             collection =>
             {
@@ -129,7 +187,7 @@ public sealed class An_invoice
                 (printing ?? OnlyQueue)(collection);
             },
             options => options.UseJobQueues(),
-            typeof(InvoiceIssued), typeof(InvoiceGenerated), typeof(InvoiceFailed));
+            typeof(InvoiceIssued), typeof(InvoiceGenerated), typeof(InvoiceFailed), typeof(InvoiceCredited));
 
     private static void OnlyQueue(IServiceCollection services)
     {

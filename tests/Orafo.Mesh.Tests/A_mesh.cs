@@ -32,7 +32,7 @@ public sealed class A_mesh
 
     [Test]
     public void Has_four_queues_as_soon_as_it_is_up() =>
-        Assert.That(_queuesAtStart, Is.EquivalentTo(new[] { "order-saga", "order-details", "invoice", "hand-over" }));
+        Assert.That(_queuesAtStart, Is.EquivalentTo(new[] { "order-saga", "order-details", "invoice", "credit-note", "hand-over" }));
 
     [Test]
     public async Task Completes_a_good_order()

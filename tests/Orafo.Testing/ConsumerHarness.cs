@@ -15,7 +15,10 @@ public sealed class ConsumerHarness<TDbContext> : IAsyncDisposable where TDbCont
 {
     private readonly IHost _host;
 
-    private ConsumerHarness(IHost host) => _host = host;
+    private ConsumerHarness(IHost host, string database) => (_host, Database) = (host, database);
+
+    /// <summary>As its superuser.</summary>
+    public string Database { get; }
 
     public IServiceProvider Services => _host.Services;
 
@@ -24,9 +27,13 @@ public sealed class ConsumerHarness<TDbContext> : IAsyncDisposable where TDbCont
     /// <param name="options">What its DbContext has beside the usual.</param>
     /// <param name="answers">The messages that the test wants to hear.</param>
     public static async Task<ConsumerHarness<TDbContext>> StartAsync(
-        Action<IBusRegistrationConfigurator> configure, Action<IServiceCollection>? services, Action<DbContextOptionsBuilder>? options, params Type[] answers)
+        Action<IBusRegistrationConfigurator> configure, Action<IServiceCollection>? services, Action<DbContextOptionsBuilder>? options, params Type[] answers) =>
+        await StartAsync(await TestServers.CreateDatabaseAsync(typeof(TDbContext).Name.ToLowerInvariant()), configure, services, options, answers);
+
+    /// <summary>The same on a database that is there already: one more instance of a service.</summary>
+    public static async Task<ConsumerHarness<TDbContext>> StartAsync(
+        string database, Action<IBusRegistrationConfigurator> configure, Action<IServiceCollection>? services, Action<DbContextOptionsBuilder>? options, params Type[] answers)
     {
-        var database = await TestServers.CreateDatabaseAsync(typeof(TDbContext).Name.ToLowerInvariant());
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(TimeProvider.System);
@@ -52,7 +59,7 @@ public sealed class ConsumerHarness<TDbContext> : IAsyncDisposable where TDbCont
         await using (var scope = host.Services.CreateAsyncScope())
             await scope.ServiceProvider.GetRequiredService<TDbContext>().Database.MigrateAsync();
         await host.StartAsync();
-        return new ConsumerHarness<TDbContext>(host);
+        return new ConsumerHarness<TDbContext>(host, database);
     }
 
     /// <summary>Delivers a message, each time as one of its own.</summary>
@@ -80,6 +87,9 @@ public sealed class ConsumerHarness<TDbContext> : IAsyncDisposable where TDbCont
     {
         await _host.StopAsync();
         _host.Dispose();
+        // Idle connections of one fixture after another would use up the server's.
+        await using var connection = new NpgsqlConnection(Database);
+        NpgsqlConnection.ClearPool(connection);
     }
 
     private static async Task<T> Eventually<T>(Func<Task<T>> look, Func<T, bool> holds)

@@ -51,7 +51,7 @@ internal static class LedgerStatements
     public const string BrokenSeries =
         """
         select series, count(*), min(sequence), max(sequence)
-        from invoices
+        from (select series, sequence from invoices union all select series, sequence from credit_notes) issued
         group by series
         having min(sequence) <> 1 or max(sequence) <> count(*) or count(distinct sequence) <> count(*)
         order by series

@@ -14,7 +14,7 @@ internal static class BrokerUsers
         new(Administrator, secrets.Broker, "administrator", ".*", ".*", ".*"),
         .. MeshService.All.Select(service =>
         {
-            var own = $"^({service.Queue}(_error|_skipped)?|[A-Z].*)$";
+            var own = $"^(({string.Join('|', service.Queues)})(_error|_skipped)?|[A-Z].*)$";
             return new BrokerUser(service.Database, secrets.Services[service.Name], null, own, own, own);
         }),
     ];

@@ -5,8 +5,8 @@ namespace Orafo.Cli.Mesh;
 /// <param name="Project">Its assembly.</param>
 /// <param name="Database">Its database and the role it runs as; the owner's role is the same with <c>_owner</c>.</param>
 /// <param name="Port">The usual one.</param>
-/// <param name="Queue">What it consumes; its errors are in the queue of that name with <c>_error</c>.</param>
-public sealed record MeshService(string Name, string Project, string Database, int Port, string Queue)
+/// <param name="Queues">What it consumes; its errors are in the queue of that name with <c>_error</c>.</param>
+public sealed record MeshService(string Name, string Project, string Database, int Port, params IReadOnlyList<string> Queues)
 {
     public const string Ordering = "ordering";
     public const string OrderDetails = "order-details";
@@ -28,7 +28,7 @@ public sealed record MeshService(string Name, string Project, string Database, i
     [
         new(Ordering, "Orafo.Ordering", "orafo_ordering", 8090, "order-saga"),
         new(OrderDetails, "Orafo.OrderDetails", "orafo_order_details", 8092, "order-details"),
-        new(Invoicing, "Orafo.Invoicing", "orafo_invoicing", 8093, "invoice"),
+        new(Invoicing, "Orafo.Invoicing", "orafo_invoicing", 8093, "invoice", "credit-note"),
         new(HandOver, "Orafo.HandOver", "orafo_hand_over", 8094, "hand-over"),
     ];
 

@@ -199,6 +199,80 @@ namespace Orafo.Invoicing.Migrations
                         .HasAnnotation("Npgsql:StorageParameter:autovacuum_vacuum_threshold", 1000);
                 });
 
+            modelBuilder.Entity("Orafo.Invoicing.CreditNote", b =>
+                {
+                    b.Property<string>("Number")
+                        .HasColumnType("text")
+                        .HasColumnName("number");
+
+                    b.Property<byte[]>("Chain")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("chain");
+
+                    b.Property<string>("Currency")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("currency");
+
+                    b.Property<decimal>("Gross")
+                        .HasColumnType("numeric")
+                        .HasColumnName("gross");
+
+                    b.Property<string>("InvoiceNumber")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("invoice_number");
+
+                    b.Property<DateOnly>("IssueDate")
+                        .HasColumnType("date")
+                        .HasColumnName("issue_date");
+
+                    b.Property<DateTimeOffset>("IssuedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("issued_at");
+
+                    b.Property<Guid>("OrderId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("order_id");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<int>("Sequence")
+                        .HasColumnType("integer")
+                        .HasColumnName("sequence");
+
+                    b.Property<string>("Series")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("series");
+
+                    b.HasKey("Number")
+                        .HasName("pk_credit_notes");
+
+                    b.HasIndex("InvoiceNumber")
+                        .IsUnique()
+                        .HasDatabaseName("ix_credit_notes_invoice_number");
+
+                    b.HasIndex("OrderId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_credit_notes_order_id");
+
+                    b.HasIndex("Series", "Sequence")
+                        .IsUnique()
+                        .HasDatabaseName("ix_credit_notes_series_sequence");
+
+                    b.ToTable("credit_notes", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_credit_notes_chain", "octet_length(chain) = 32");
+
+                            t.HasCheckConstraint("ck_credit_notes_sequence", "sequence > 0");
+                        });
+                });
+
             modelBuilder.Entity("Orafo.Invoicing.Documents.InvoiceDocument", b =>
                 {
                     b.Property<string>("InvoiceNumber")
@@ -246,6 +320,11 @@ namespace Orafo.Invoicing.Migrations
                         .IsRequired()
                         .HasColumnType("json")
                         .HasColumnName("buyer");
+
+                    b.Property<byte[]>("Chain")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("chain");
 
                     b.Property<string>("Currency")
                         .IsRequired()
@@ -309,6 +388,8 @@ namespace Orafo.Invoicing.Migrations
 
                     b.ToTable("invoices", null, t =>
                         {
+                            t.HasCheckConstraint("ck_invoices_chain", "octet_length(chain) = 32");
+
                             t.HasCheckConstraint("ck_invoices_currency", "currency ~ '^[A-Z]{3}$'");
 
                             t.HasCheckConstraint("ck_invoices_gross", "gross >= 0");
@@ -359,17 +440,49 @@ namespace Orafo.Invoicing.Migrations
                         .HasColumnType("text")
                         .HasColumnName("name");
 
+                    b.Property<byte[]>("Head")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("head");
+
                     b.Property<int>("Last")
                         .HasColumnType("integer")
                         .HasColumnName("last");
+
+                    b.Property<DateTimeOffset?>("LastIssuedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_issued_at");
 
                     b.HasKey("Name")
                         .HasName("pk_invoice_series");
 
                     b.ToTable("invoice_series", null, t =>
                         {
+                            t.HasCheckConstraint("ck_invoice_series_head", "octet_length(head) = 32");
+
                             t.HasCheckConstraint("ck_invoice_series_last", "last >= 0");
                         });
+                });
+
+            modelBuilder.Entity("Orafo.Invoicing.WithheldInvoice", b =>
+                {
+                    b.Property<Guid>("OrderId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("order_id");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<DateTimeOffset>("WithheldAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("withheld_at");
+
+                    b.HasKey("OrderId")
+                        .HasName("pk_withheld_invoices");
+
+                    b.ToTable("withheld_invoices", (string)null);
                 });
 
             modelBuilder.Entity("print_job", b =>
@@ -487,6 +600,16 @@ namespace Orafo.Invoicing.Migrations
                         {
                             t.ExcludeFromMigrations();
                         });
+                });
+
+            modelBuilder.Entity("Orafo.Invoicing.CreditNote", b =>
+                {
+                    b.HasOne("Orafo.Invoicing.Invoice", null)
+                        .WithOne()
+                        .HasForeignKey("Orafo.Invoicing.CreditNote", "InvoiceNumber")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_credit_notes_invoices_invoice_number");
                 });
 
             modelBuilder.Entity("Orafo.Invoicing.Documents.InvoiceDocument", b =>

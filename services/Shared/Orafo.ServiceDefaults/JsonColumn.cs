@@ -14,7 +14,7 @@ public static class JsonColumnExtensions
     public static PropertyBuilder<T> HasJson<T>(this PropertyBuilder<T> property)
     {
         property.HasColumnType("json").HasConversion(
-            value => JsonSerializer.Serialize(value, JsonSerializerOptions.Web),
+            value => JsonColumn.ToJson(value),
             json => JsonSerializer.Deserialize<T>(json, JsonSerializerOptions.Web)!,
             SameReference<T>());
         return property;
@@ -25,27 +25,34 @@ public static class JsonColumnExtensions
     public static PropertyBuilder<IReadOnlyList<T>> HasJson<T>(this PropertyBuilder<IReadOnlyList<T>> property)
 #nullable restore annotations
     {
-        property.HasColumnType("json").HasConversion(list => JsonList<T>.ToJson(list), json => new JsonList<T>(json), SameReference<IReadOnlyList<T>>());
+        property.HasColumnType("json").HasConversion(list => JsonColumn.ToJson(list), json => new JsonList<T>(json), SameReference<IReadOnlyList<T>>());
         return property;
     }
 
     private static ValueComparer<T> SameReference<T>() => new((a, b) => ReferenceEquals(a, b), value => value == null ? 0 : value.GetHashCode(), value => value);
 
     /// <summary>A list as it was read from the database.</summary>
-    private sealed class JsonList<T>(string json) : IReadOnlyList<T>
+    internal sealed class JsonList<T>(string json) : IReadOnlyList<T>
     {
         private T[]? _items;
 
+        public string Json => json;
         public int Count => Items.Length;
         public T this[int index] => Items[index];
         private T[] Items => _items ??= JsonSerializer.Deserialize<T[]>(json, JsonSerializerOptions.Web)!;
 
-        public static string ToJson(IReadOnlyList<T> list) => list is JsonList<T> stored ? stored.Json : JsonSerializer.Serialize(list, JsonSerializerOptions.Web);
-
         public IEnumerator<T> GetEnumerator() => ((IEnumerable<T>)Items).GetEnumerator();
 
         IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
-
-        private string Json => json;
     }
+}
+
+/// <summary>The text that such a column keeps.</summary>
+public static class JsonColumn
+{
+    public static string ToJson<T>(T value) => JsonSerializer.Serialize(value, JsonSerializerOptions.Web);
+
+    /// <summary>What was read is written as it was.</summary>
+    public static string ToJson<T>(IReadOnlyList<T> list) =>
+        list is JsonColumnExtensions.JsonList<T> stored ? stored.Json : JsonSerializer.Serialize(list, JsonSerializerOptions.Web);
 }

@@ -201,6 +201,7 @@ public sealed class A_stored_document
 
         public Task<int> Add(Invoice invoice) => Look(db =>
         {
+            invoice.ChainTo(new() { Name = invoice.Series, Last = invoice.Sequence, Head = HashChain.Begin(invoice.Series) });
             db.Invoices.Add(invoice);
             return db.SaveChangesAsync();
         });

@@ -1,0 +1,122 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using CsCheck;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
+using Npgsql;
+using Orafo.Contracts;
+using Orafo.Testing;
+
+namespace Orafo.Invoicing.Tests;
+
+public sealed class A_hash_chain
+{
+    private static readonly string[] Example =
+    [
+        "orafo-invoice/1", "2026-000001", "2026", "1", "01932b1e-0000-7000-8000-000000000001", "2026-11-26", "2026-11-26T08:15:30.123456Z", "C-1001",
+        """{"name":"Orafo"}""", """{"name":"Bottega"}""", "[]", "{}", "EUR", "12.20",
+    ];
+
+    /// <summary>Text as it may stand in a column.</summary>
+    private static readonly Gen<string> Texts = Gen.OneOf(Gen.String[Gen.Char["0123456789:,ä€\"\\"], 0, 5], Gen.String.Where(IsStorable));
+
+    [Test]
+    public void Begins_and_goes_on_as_the_readme_says()
+    {
+        var begin = HashChain.Begin("2026");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Auditor.Readme, Does.Contain($"`{Convert.ToHexStringLower(begin)}`"));
+            Assert.That(Auditor.Readme, Does.Contain($"`{Convert.ToHexStringLower(HashChain.Extend(begin, Example))}`"));
+            Assert.That(begin, Is.EqualTo(SHA256.HashData("14:orafo-series/1,4:2026,"u8)));
+        }
+    }
+
+    /// <remarks>Whoever reads the bytes finds the fields again, so no two sequences of fields have the same ones.</remarks>
+    [Test]
+    public void Covers_bytes_that_no_other_fields_have() =>
+        Gen.Select(Texts.Array[0, 8], Gen.Byte.Array[32]).Sample((fields, previous) =>
+        {
+            byte[] canonical = [.. fields.SelectMany(field => (byte[])[.. Encoding.ASCII.GetBytes($"{Encoding.UTF8.GetByteCount(field)}:"), .. Encoding.UTF8.GetBytes(field), (byte)','])];
+            return HashChain.Extend(previous, fields).SequenceEqual(SHA256.HashData([.. previous, .. canonical])) && FieldsOf(canonical).SequenceEqual(fields);
+        });
+
+    /// <summary>Values whose text could differ between here and PostgreSQL.</summary>
+    [Test]
+    public async Task Is_the_same_from_what_the_database_returns()
+    {
+        await using var service = await An_invoice.Start();
+        GenerateInvoice With(decimal gross, string name) => An_invoice.Command() with
+        {
+            CustomerNumber = name,
+            Customer = An_invoice.Command().Customer with { Name = name, VatId = "IT01234567890" },
+            Lines = [new() { Sku = "ANY", Name = name, Quantity = 1, UnitPrice = gross, VatCategory = "Z", VatRate = 0, NetAmount = gross }],
+            Totals = new() { Currency = "EUR", LinesNet = gross, Allowance = 0, Net = gross, Vat = 0, Gross = gross, VatBreakdown = [new() { Category = "Z", Rate = 0, TaxableAmount = gross, VatAmount = 0 }] },
+        };
+        decimal[] amounts = [0m, 0.00m, 1.0m, 12.20m, 1.0000000m, 79228162514264337593543950335m, new(0, 0, 0, isNegative: true, scale: 2)];
+        string[] names = ["", "Łukasz \"O'Neil\" \\ €𝄞", "a:b,c", "line\nbreak\ttab", "1:1,", "\u2028"];
+        var commands = amounts.SelectMany(amount => names.Select(name => With(amount, name))).ToArray();
+        var before = TimeProvider.System.GetUtcNow();
+        await Task.WhenAll(commands.Select(command => service.Deliver(command)));
+        await service.Sees(db => db.Invoices.CountAsync(), count => count == commands.Length);
+        Assert.That(await Auditor.BrokenLinks(service.Database), Is.Empty);
+
+        // Read back by the service, it gives the same value again.
+        var head = HashChain.Begin(before.Year.ToString(CultureInfo.InvariantCulture));
+        foreach (var invoice in await service.Look(db => db.Invoices.AsNoTracking().OrderBy(invoice => invoice.Sequence).ToListAsync()))
+        {
+            var chained = invoice.Chain;
+            invoice.ChainTo(new() { Name = invoice.Series, Last = invoice.Sequence, Head = head });
+            Assert.That(invoice.Chain, Is.EqualTo(chained), invoice.Number);
+            head = chained;
+        }
+    }
+
+    [Test]
+    public async Task Is_given_to_what_was_issued_before_there_was_one()
+    {
+        await using var db = new InvoicingDb(new DbContextOptionsBuilder<InvoicingDb>()
+            .UseNpgsql(await TestServers.CreateDatabaseAsync("invoicing")).UseSnakeCaseNamingConvention().Options);
+        var migrator = db.GetService<IMigrator>();
+        await migrator.MigrateAsync("JsonAsText");
+        await db.Database.ExecuteSqlRawAsync(
+            """
+            insert into invoices
+            select series || '-' || lpad(sequence::text, 6, '0'), series, sequence, gen_random_uuid(), '2026-11-26', now(), 'C-1001 €',
+                   '{{ "name" : "Łukasz" }}', '[]', '{{}}', 'EUR', sequence * 1.10
+            from (values ('2025'), ('2026')) s (series), generate_series(1, 3) sequence;
+            insert into invoice_series values ('2025', 3), ('2026', 3), ('2027', 0);
+            """);
+        await migrator.MigrateAsync();
+
+        var database = db.Database.GetConnectionString()!;
+        Assert.That(await Auditor.BrokenLinks(database), Is.Empty);
+        var series = await db.Series.AsNoTracking().OrderBy(x => x.Name).ToListAsync();
+        var last = await db.Invoices.Where(invoice => invoice.Number == "2026-000003").Select(invoice => new { invoice.Chain, invoice.IssuedAt }).SingleAsync();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((series[1].Head, series[1].LastIssuedAt), Is.EqualTo((last.Chain, (DateTimeOffset?)last.IssuedAt)));
+            Assert.That((series[2].Head, series[2].LastIssuedAt), Is.EqualTo((HashChain.Begin("2027"), (DateTimeOffset?)null)));
+            Assert.That(() => db.Database.ExecuteSqlRawAsync("update invoices set gross = 0"), Throws.TypeOf<PostgresException>(), "guarded again");
+        }
+
+        await migrator.MigrateAsync("JsonAsText");
+        Assert.That(await db.Database.SqlQueryRaw<int>("""select count(*)::int as "Value" from invoices""").SingleAsync(), Is.EqualTo(6));
+    }
+
+    private static IEnumerable<string> FieldsOf(byte[] canonical)
+    {
+        for (var at = 0; at < canonical.Length;)
+        {
+            var colon = Array.IndexOf(canonical, (byte)':', at);
+            var length = int.Parse(Encoding.ASCII.GetString(canonical[at..colon]), CultureInfo.InvariantCulture);
+            yield return Encoding.UTF8.GetString(canonical, colon + 1, length);
+            at = colon + 1 + length + 1;
+        }
+    }
+
+    /// <summary>PostgreSQL takes neither NUL nor half of a surrogate pair.</summary>
+    private static bool IsStorable(string text) => !text.Contains('\0') && Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) == text;
+}
