@@ -63,7 +63,7 @@ public sealed class CreditInvoiceDefinition : ConsumerDefinition<CreditInvoiceCo
 }
 
 /// <summary>What a credit note takes from its invoice.</summary>
-public sealed record InvoiceToCredit(Guid OrderId, string Number, string Currency, decimal Gross);
+public sealed record InvoiceToCredit(Guid OrderId, string Number, string Currency, decimal Gross, DateTimeOffset IssuedAt);
 
 /// <summary>What the credit notes of one transaction have in common.</summary>
 /// <param name="Credited">The credit notes that orders have already, by order.</param>
@@ -93,7 +93,8 @@ public sealed class CreditPrefetch(TimeProvider time, IOptions<SellerOptions> se
             withheld = await Withheld(db, orders, invoices, cancellationToken);
         }
 
-        var now = time.GetStorableNow();
+        // Whatever the clocks of the instances say, an invoice is not credited before it was issued.
+        var now = invoices.Values.Select(invoice => invoice.IssuedAt).Append(time.GetStorableNow()).Max();
         var issueDate = seller.Value.DateAt(now);
         if (invoices.Keys.All(credited.ContainsKey))
             return new(credited, invoices, withheld, null, issueDate, now);
@@ -110,7 +111,7 @@ public sealed class CreditPrefetch(TimeProvider time, IOptions<SellerOptions> se
 
     private static Task<Dictionary<Guid, InvoiceToCredit>> Invoices(InvoicingDb db, Guid[] orders, CancellationToken cancellationToken) =>
         db.Invoices.Where(invoice => orders.Contains(invoice.OrderId))
-            .Select(invoice => new InvoiceToCredit(invoice.OrderId, invoice.Number, invoice.Currency, invoice.Gross))
+            .Select(invoice => new InvoiceToCredit(invoice.OrderId, invoice.Number, invoice.Currency, invoice.Gross, invoice.IssuedAt))
             .ToDictionaryAsync(invoice => invoice.OrderId, cancellationToken);
 
     private static async Task<IReadOnlySet<Guid>> Withheld(

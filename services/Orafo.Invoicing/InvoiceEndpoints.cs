@@ -22,6 +22,8 @@ public static class InvoiceEndpoints
         string number, HttpContext http, InvoicingDb db, DocumentArchive archive, CancellationToken cancellationToken)
     {
         http.Response.Headers.Vary = HeaderNames.Accept;
+        // It never changes, but who may read it is asked each time.
+        http.Response.Headers.CacheControl = "private, no-cache";
         if (!IsNumber(number))
             return NotFound();
         var wanted = Representations.Acceptable(http.Request.GetTypedHeaders().Accept);
@@ -36,7 +38,7 @@ public static class InvoiceEndpoints
         {
             null => NotAcceptable(wanted.Count > 0 ? refusal : null),
             Representations.Json => TypedResults.Ok(invoice),
-            var mediaType => File(http, await archive.Render(invoice, mediaType, cancellationToken)),
+            var mediaType => await archive.Render(invoice, mediaType, cancellationToken) is { } rendered ? File(http, rendered) : Busy(http),
         };
     }
 
@@ -44,6 +46,12 @@ public static class InvoiceEndpoints
         IsNumber(number) && await db.CreditNotes.AsNoTracking().SingleOrDefaultAsync(note => note.Number == number, cancellationToken) is { } note
             ? TypedResults.Ok(note)
             : TypedResults.Problem(statusCode: StatusCodes.Status404NotFound, title: "There is no such credit note.");
+
+    private static ProblemHttpResult Busy(HttpContext http)
+    {
+        http.Response.Headers.RetryAfter = "5";
+        return TypedResults.Problem(statusCode: StatusCodes.Status503ServiceUnavailable, title: "Many documents are being rendered. Try again.");
+    }
 
     private static bool IsNumber(string number) => number.Length <= LongestNumber && number.All(c => char.IsAsciiLetterOrDigit(c) || c == '-');
 
@@ -54,8 +62,6 @@ public static class InvoiceEndpoints
     {
         var name = document.InvoiceNumber + (document.MediaType == Representations.Pdf ? ".pdf" : ".xml");
         http.Response.Headers.ContentDisposition = new ContentDispositionHeaderValue("inline") { FileName = name }.ToString();
-        // It never changes, but who may read it is asked each time.
-        http.Response.Headers.CacheControl = "private, no-cache";
         return TypedResults.Bytes(
             document.Content, document.MediaType, entityTag: new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(document.Hash)}\""));
     }

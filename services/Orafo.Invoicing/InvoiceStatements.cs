@@ -11,7 +11,7 @@ internal static class InvoiceStatements
     /// </remarks>
     public const string LockSeries =
         """
-        select name, last, head, last_issued_at, clock_timestamp() as now,
+        select name, last, head, last_issued_at,
                array(select order_id from withheld_invoices where order_id = any ({1})) as withheld
         from invoice_series
         where name = {0}
@@ -41,6 +41,9 @@ internal static class InvoiceStatements
 
     /// <summary>Takes <see cref="RefuseChanges"/> back.</summary>
     public const string AllowChanges = "drop function refuse_change() cascade";
+
+    /// <summary>Before <see cref="ChainIssued"/>: whoever issues is waited for, in the order in which he takes his locks.</summary>
+    public const string HoldForChaining = "lock table invoice_series, invoices in access exclusive mode";
 
     /// <summary>Gives what was issued before there were chains its place in one. The same bytes as <see cref="Invoice.ChainTo"/>.</summary>
     public const string ChainIssued =

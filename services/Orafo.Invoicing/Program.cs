@@ -26,7 +26,8 @@ builder.AddServiceDefaults()
         Totals = new() { Currency = "EUR", LinesNet = 0, Allowance = 0, Net = 0, Vat = 0, Gross = 0, VatBreakdown = [] },
     });
 
-builder.Services.AddOptions<SellerOptions>().BindConfiguration("Seller").ValidateDataAnnotations().ValidateOnStart();
+builder.Services.AddOptions<SellerOptions>().BindConfiguration("Seller").ValidateDataAnnotations()
+    .Validate(seller => TimeZoneInfo.TryFindSystemTimeZoneById(seller.TimeZone, out _), "Seller:TimeZone is no time zone of IANA.").ValidateOnStart();
 builder.Services.AddPrinting();
 builder.Services.AddDocuments();
 

@@ -1,6 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
 using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
@@ -97,6 +100,27 @@ public sealed class A_proof_of_invoices
             Assert.That((await Verify(noted: [heads[0] with { Sequence = 5 }])).Code, Is.EqualTo(1), "another number");
             Assert.That((await Verify(noted: [heads[0] with { Series = "2024" }])).Code, Is.EqualTo(1), "no such series");
         }
+    }
+
+    /// <remarks>Then each instance dated by its own clock, and nothing issued can be mended.</remarks>
+    [Test]
+    public async Task Knows_that_dates_went_back_before_there_were_chains()
+    {
+        _database = await TestServers.CreateDatabaseAsync("proof");
+        await using var db = new InvoicingDb(new DbContextOptionsBuilder<InvoicingDb>().UseNpgsql(_database).UseSnakeCaseNamingConvention().Options);
+        await db.GetService<IMigrator>().MigrateAsync("JsonAsText");
+        await db.Database.ExecuteSqlRawAsync(
+            """
+            insert into invoices
+            select '2026-' || lpad(n::text, 6, '0'), '2026', n, gen_random_uuid(), '2026-11-26', '2026-11-26 12:00Z'::timestamptz - n * interval '1 s', 'C-1001',
+                   '{{}}', '[]', '{{}}', 'EUR', 1
+            from generate_series(1, 3) n;
+            insert into invoice_series values ('2026', 3);
+            """);
+        await db.Database.MigrateAsync();
+        var (code, text) = await Verify();
+        Assert.That((code, text), Is.EqualTo((0, text)));
+        Assert.That(text, Does.Contain("2026: 3 invoices, 1 to 3"));
     }
 
     [Test]

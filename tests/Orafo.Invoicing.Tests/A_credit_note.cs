@@ -32,6 +32,23 @@ public sealed class A_credit_note
     }
 
     [Test]
+    public async Task Is_never_dated_before_its_invoice()
+    {
+        var time = new FakeTimeProvider(new DateTimeOffset(2027, 1, 1, 12, 0, 0, TimeSpan.Zero));
+        await using var service = await An_invoice.Start(services => services.AddSingleton<TimeProvider>(time));
+        var command = An_invoice.Command();
+        await service.Deliver(command);
+        await service.Hears<InvoiceIssued>();
+        // Another instance, whose clock is a day behind.
+        var late = new FakeTimeProvider(new DateTimeOffset(2026, 12, 31, 12, 0, 0, TimeSpan.Zero));
+        await using var behind = await An_invoice.Start(services => services.AddSingleton<TimeProvider>(late), database: service.Database);
+        await behind.Deliver(Credit(command));
+        await service.Sees(db => db.CreditNotes.CountAsync(), count => count == 1);
+        var note = await service.Look(db => db.CreditNotes.SingleAsync());
+        Assert.That((note.Number, note.IssuedAt), Is.EqualTo(("C2027-000001", time.GetUtcNow())));
+    }
+
+    [Test]
     public async Task Is_issued_once_for_an_order_however_often_it_is_asked_for()
     {
         await using var service = await An_invoice.Start();

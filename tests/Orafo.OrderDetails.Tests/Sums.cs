@@ -1,4 +1,5 @@
 using Orafo.Contracts;
+using Orafo.OrderDetails.Catalogue;
 using Orafo.OrderDetails.Details;
 using Orafo.ServiceDefaults;
 
@@ -25,6 +26,18 @@ public sealed class Sums
             Assert.That(totals.VatBreakdown.Select(vat => (vat.Rate, vat.TaxableAmount, vat.VatAmount)),
                 Is.EqualTo(new[] { (22m, 11.75m, 2.59m), (10m, 8.25m, 0.83m) }));
         }
+    }
+
+    /// <remarks>The seller is in Italy. Directive 2006/112/EC, art. 138 and 146.</remarks>
+    [TestCase("IT", "IT01234567897", "S", 22), TestCase("AT", "ATU12345675", "K", 0), TestCase("AT", null, "S", 22), TestCase("AT", "", "S", 22)]
+    [TestCase("CH", "CHE123456788", "G", 0), TestCase("CH", null, "G", 0), TestCase("GB", "GB123456789", "G", 0), TestCase("JP", null, "G", 0)]
+    public void Are_taxed_by_where_the_customer_is(string country, string? vatId, string category, decimal rate)
+    {
+        var customer = new Customer { Number = "C-1", Name = "x", Street = "x", PostalCode = "x", City = "x", Country = country, VatId = vatId, IsBlocked = false };
+        var article = new Article { Sku = "A", Name = "A", Price = 1m, VatCategory = "S", VatRate = 22m, Stock = 1 };
+        var order = new GetOrderDetails { OrderId = Guid.CreateVersion7(), CustomerNumber = "C-1", SubmittedAt = default, Lines = [new() { Sku = "A", Quantity = 1 }] };
+        var line = Assessment.Of(order, new Dictionary<string, Article> { ["A"] = article }, customer, coupon: null, new()).Lines.Single();
+        Assert.That((line.VatCategory, line.VatRate), Is.EqualTo((category, rate)));
     }
 
     [TestCase("2.345", "EUR", "2.35")]

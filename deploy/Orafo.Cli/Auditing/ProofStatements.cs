@@ -34,7 +34,7 @@ internal static class ProofStatements
                to_char(c.issued_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as issued_at, c.chain,
                array['orafo-credit-note/1', c.number, c.series, c.sequence::text, c.order_id::text, c.invoice_number, c.reason, to_char(c.issue_date, 'YYYY-MM-DD'),
                      to_char(c.issued_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), c.currency, c.gross::text] as fields,
-               coalesce((i.order_id, i.currency, i.gross) = (c.order_id, c.currency, c.gross), false) as fits
+               coalesce((i.order_id, i.currency, i.gross) = (c.order_id, c.currency, c.gross) and c.issued_at >= i.issued_at, false) as fits
         from credit_notes c
         left join invoices i on i.number = c.invoice_number
         where c.series = $1

@@ -124,7 +124,7 @@ public static class DocumentMapping
             Lines = [.. invoice.Lines.Select(Readable)],
             Allowances = AllowancesOf(invoice.Lines, invoice.Totals),
             Totals = invoice.Totals,
-            Payment = new()
+            Payment = invoice.Gross == 0m ? null : new()
             {
                 DueDate = dueDate,
                 Reference = CreditorReference.Of(invoice.Number),
@@ -132,7 +132,7 @@ public static class DocumentMapping
                 AccountName = seller.AccountName,
                 Bic = seller.Bic,
             },
-            PaymentTerms = $"Payable by {DocumentText.Date(dueDate)} without deduction.",
+            PaymentTerms = invoice.Gross == 0m ? "Nothing is to be paid." : $"Payable by {DocumentText.Date(dueDate)} without deduction.",
         };
     }
 

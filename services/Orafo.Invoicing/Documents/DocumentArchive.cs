@@ -22,11 +22,18 @@ public sealed class DocumentArchive(InvoicingDb db, DocumentPress press, IOption
     /// <param name="invoice">Not refused by <see cref="DocumentMapping.RefusalOf"/>.</param>
     /// <param name="mediaType">Of the file that is wanted.</param>
     /// <param name="cancellationToken">Nobody waits any longer.</param>
-    public async Task<InvoiceDocument> Render(Invoice invoice, string mediaType, CancellationToken cancellationToken)
+    /// <returns>Null if too many wait already.</returns>
+    public async Task<InvoiceDocument?> Render(Invoice invoice, string mediaType, CancellationToken cancellationToken)
     {
+        using var turn = await press.Turn(cancellationToken);
+        if (turn is null)
+            return null;
+        // Many may have waited for the same one.
+        if (await Find(invoice.Number, mediaType, cancellationToken) is { } meanwhile)
+            return meanwhile;
         // Invoices issued before sellers were kept with them show the seller of today; both files are rendered at once, so that they agree.
         var document = DocumentMapping.Of(invoice, invoice.Seller ?? seller.Value.Details);
-        var (pdf, xml) = await press.Render(document, cancellationToken);
+        var (pdf, xml) = press.Render(document);
         await db.Database.ExecuteSqlRawAsync(DocumentStatements.Keep, [invoice.Number, pdf, xml, time.GetStorableNow()], cancellationToken);
         return await Find(invoice.Number, mediaType, cancellationToken) ?? throw new InvalidOperationException("A document that was just kept is not there.");
     }
@@ -35,22 +42,45 @@ public sealed class DocumentArchive(InvoicingDb db, DocumentPress press, IOption
 /// <summary>Renders one document at a time: readers wait for each other, so that whoever issues invoices need not wait for them.</summary>
 public sealed class DocumentPress : IDisposable
 {
-    private readonly SemaphoreSlim _one = new(1);
+    /// <summary>A second or two; whoever comes then had better come again.</summary>
+    private const int LongestLine = 64;
 
-    public async Task<(byte[] Pdf, byte[] Xml)> Render(BillingDocument document, CancellationToken cancellationToken)
+    private readonly SemaphoreSlim _one = new(1);
+    private int _inLine;
+
+    /// <summary>How many documents this process has rendered.</summary>
+    public int Rendered { get; private set; }
+
+    /// <summary>Waits for the press; it is free again when the turn is disposed.</summary>
+    /// <returns>Null if too many wait already.</returns>
+    public async Task<IDisposable?> Turn(CancellationToken cancellationToken)
     {
-        await _one.WaitAsync(cancellationToken);
         try
         {
-            return (PdfDocument.Render(document), UblDocument.Render(document));
+            if (Interlocked.Increment(ref _inLine) > LongestLine)
+                return null;
+            await _one.WaitAsync(cancellationToken);
+            return new ItsTurn(_one);
         }
         finally
         {
-            _one.Release();
+            Interlocked.Decrement(ref _inLine);
         }
     }
 
+    /// <summary>By whoever has the turn.</summary>
+    public (byte[] Pdf, byte[] Xml) Render(BillingDocument document)
+    {
+        Rendered++;
+        return (PdfDocument.Render(document), UblDocument.Render(document));
+    }
+
     public void Dispose() => _one.Dispose();
+
+    private sealed class ItsTurn(SemaphoreSlim one) : IDisposable
+    {
+        public void Dispose() => one.Release();
+    }
 }
 
 /// <summary>Registers the archive.</summary>

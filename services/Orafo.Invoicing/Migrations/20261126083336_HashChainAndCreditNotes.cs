@@ -11,6 +11,8 @@ namespace Orafo.Invoicing.Migrations
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.Sql(InvoiceStatements.HoldForChaining);
+
             migrationBuilder.AddColumn<byte[]>(
                 name: "chain",
                 table: "invoices",

@@ -7,19 +7,25 @@ namespace Orafo.OrderDetails.Details;
 /// <summary>What becomes of an order: lines and sums, or every reason why not. Pure: it decides over what was looked up.</summary>
 public sealed record Assessment(IReadOnlyList<PricedLine> Lines, OrderTotals? Totals, IReadOnlyList<RejectionReason> Reasons)
 {
+    /// <summary>The member states of the European Union, ISO 3166-1.</summary>
+    private static readonly HashSet<string> Union =
+    [
+        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+    ];
+
     public bool IsAccepted => Reasons.Count == 0;
 
     public static Assessment Of(GetOrderDetails order, IReadOnlyDictionary<string, Article> articles, Customer? customer, Coupon? coupon, SellerOptions seller)
     {
         List<RejectionReason> reasons = [.. CustomerFaults(order, customer), .. LineFaults(order, articles)];
-        var isIntraCommunity = customer is { VatId: not null } && customer.Country != seller.Country;
+        var untaxed = CategoryOf(customer, seller);
         PricedLine[] lines =
         [
             .. from line in order.Lines
                where line.Quantity > 0
                let article = articles.GetValueOrDefault(line.Sku)
                where article is not null
-               select Price(line, article, isIntraCommunity, seller.Currency),
+               select Price(line, article, untaxed, seller.Currency),
         ];
         var net = lines.Sum(line => line.NetAmount);
         reasons.AddRange(CouponFaults(order, coupon, net, areLinesSound: lines.Length == order.Lines.Count));
@@ -62,14 +68,27 @@ public sealed record Assessment(IReadOnlyList<PricedLine> Lines, OrderTotals? To
             yield return Reason("minimum-not-reached", $"Coupon {code} needs an order of at least {coupon.MinimumNet:0.00} net.", "/couponCode");
     }
 
-    private static PricedLine Price(OrderLine line, Article article, bool isIntraCommunity, string currency) => new()
+    /// <summary>Why nothing of an order is taxed here, by what the customer is; null if it is.</summary>
+    private static string? CategoryOf(Customer? customer, SellerOptions seller) => customer switch
+    {
+        null => null,
+        _ when customer.Country == seller.Country || !Union.Contains(seller.Country) => null,
+        // Goods that leave the Union, whoever buys them (Directive 2006/112/EC, art. 146).
+        _ when !Union.Contains(customer.Country) => "G",
+        // A business in another member state (art. 138).
+        { VatId: { Length: > 0 } } => "K",
+        _ => null,
+    };
+
+    /// <param name="untaxed">Instead of the article's own category.</param>
+    private static PricedLine Price(OrderLine line, Article article, string? untaxed, string currency) => new()
     {
         Sku = article.Sku,
         Name = article.Name,
         Quantity = line.Quantity,
         UnitPrice = article.Price,
-        VatCategory = isIntraCommunity ? "K" : article.VatCategory,
-        VatRate = isIntraCommunity ? 0m : article.VatRate,
+        VatCategory = untaxed ?? article.VatCategory,
+        VatRate = untaxed is null ? article.VatRate : 0m,
         NetAmount = Currency.Round(line.Quantity * article.Price, currency),
     };
 

@@ -67,6 +67,40 @@ public sealed class A_stored_document
     }
 
     [Test]
+    public async Task Is_rendered_once_though_many_wait_for_it()
+    {
+        await using var service = await Service.Start();
+        await service.Add(Coupon());
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => service.Read("2026-000002", Representations.Pdf)));
+        Assert.That(service.Press.Rendered, Is.EqualTo(1));
+    }
+
+    /// <remarks>Whoever has the press keeps it until all others had their answer.</remarks>
+    [Test]
+    public async Task Is_to_be_asked_for_again_when_too_many_wait()
+    {
+        await using var service = await Service.Start();
+        await service.Add(Coupon());
+        HttpResponseMessage[] answers;
+        List<Task<HttpResponseMessage>> asked;
+        using (await service.Press.Turn(CancellationToken.None))
+        {
+            asked = Enumerable.Range(0, 80).Select(_ => service.Get("2026-000002", Representations.Pdf)).ToList();
+            List<Task<HttpResponseMessage>> refused = [];
+            while (refused.Count < 80 - 64)
+            {
+                refused.Add(await Task.WhenAny(asked));
+                asked.Remove(refused[^1]);
+            }
+
+            answers = await Task.WhenAll(refused);
+        }
+
+        Assert.That(answers.Select(answer => (answer.StatusCode, answer.Headers.RetryAfter?.Delta)), Is.All.EqualTo((HttpStatusCode.ServiceUnavailable, (TimeSpan?)TimeSpan.FromSeconds(5))));
+        Assert.That((await Task.WhenAll(asked)).Select(answer => answer.StatusCode), Is.All.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
     public async Task Is_one_and_the_same_for_readers_who_come_at_the_same_time_to_several_instances()
     {
         await using var one = await Service.Start();
@@ -198,6 +232,8 @@ public sealed class A_stored_document
 
         /// <summary>Another instance on the same database.</summary>
         public Task<Service> StartAnother(Action<SellerOptions> seller) => Start(_database, seller);
+
+        public DocumentPress Press => _app.Services.GetRequiredService<DocumentPress>();
 
         public Task<int> Add(Invoice invoice) => Look(db =>
         {

@@ -81,7 +81,7 @@ internal static class En16931
             ["BR-48"] = Each(Subtotal, vat => Has(vat, "cac:TaxCategory/cbc:Percent")),
             ["BR-49"] = Each("cac:PaymentMeans", means => Has(means, "cbc:PaymentMeansCode")),
             ["BR-50"] = Each("cac:PaymentMeans", means => Has(means, "cac:PayeeFinancialAccount/cbc:ID")),
-            ["BR-52"] = Each("cac:BillingReference", reference => Has(reference, "cac:InvoiceDocumentReference/cbc:ID")),
+            ["BR-55"] = Each("cac:BillingReference", reference => Has(reference, "cac:InvoiceDocumentReference/cbc:ID")),
             ["BR-57"] = document => document.All("cac:Delivery/cac:DeliveryLocation/cac:Address").All(address => Has(address, "cac:Country/cbc:IdentificationCode")),
             ["BR-CL-01"] = document => Text(document, "cbc:InvoiceTypeCode|cbc:CreditNoteTypeCode") == (document.Name.LocalName == "Invoice" ? "380" : "381"),
             ["BR-CL-03"] = document => document.Descendants().Attributes("currencyID").All(currency => currency.Value == Text(document, "cbc:DocumentCurrencyCode")),
