@@ -19,7 +19,8 @@ public sealed class A_faulty_printer
     [OneTimeSetUp]
     public async Task Up()
     {
-        _mesh = await Testing.Mesh.StartAsync(printSeconds: 0.1);
+        // A printer that is left alone is asked by one job at a time, and one that does not answer would keep it for minutes.
+        _mesh = await Testing.Mesh.StartAsync(printSeconds: 0.1, new Dictionary<string, string?> { ["Printing__Timeout"] = "00:00:10" });
         _printer = new HttpClient { BaseAddress = new Uri((await _mesh.StatusAsync()).GetProperty("printer").GetString()!) };
     }
 
