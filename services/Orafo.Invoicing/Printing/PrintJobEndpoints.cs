@@ -45,7 +45,6 @@ public static class PrintJobEndpoints
         jobs.MapPost("{orderId:guid}/redirect", Redirect);
         jobs.MapPost("redirect", RedirectAll);
         jobs.MapDelete("{orderId:guid}", Cancel);
-        jobs.MapGet("printers", (Printers printers) => TypedResults.Ok(printers.Names));
     }
 
     private static async Task<Results<Ok<PrintJobs>, ValidationProblem>> List(

@@ -19,7 +19,7 @@ public sealed class PrintingOptions : IValidatableObject
     [Range(1, 1000)]
     public int Attempts { get; set; } = 25;
 
-    /// <summary>After so many failures without a page between, a printer is left alone for a while: nobody's attempts are spent on it.</summary>
+    /// <summary>After so many failures without a page between, a printer is left alone for a while, and then asked by one job.</summary>
     [Range(1, 1000)]
     public int FailuresInARow { get; set; } = 3;
 
