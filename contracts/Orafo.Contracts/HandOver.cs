@@ -1,7 +1,10 @@
 namespace Orafo.Contracts;
 
 /// <summary>Command. Give the invoiced order to those who pack and ship it.</summary>
-/// <remarks>From: the order saga. To: HandOver. Answer: <see cref="OrderHandedOver"/> or <see cref="HandOverFailed"/>.</remarks>
+/// <remarks>
+/// From: the order saga. To: HandOver. Answer: <see cref="OrderHandedOver"/> or <see cref="HandOverFailed"/>. Sent again, it has a failed hand-over tried again.
+/// No answer if the order was recalled before.
+/// </remarks>
 public sealed record HandOverOrder
 {
     public required Guid OrderId { get; init; }
@@ -23,6 +26,9 @@ public sealed record OrderHandedOver
 {
     public required Guid OrderId { get; init; }
     public required DateTimeOffset HandedOverAt { get; init; }
+
+    /// <summary>The carrier's number of the parcel. Since 1.1; orders handed over before it carry none.</summary>
+    public string? TrackingNumber { get; init; }
 }
 
 /// <summary>Event. The order could not be handed over; an operator decides.</summary>
@@ -36,7 +42,10 @@ public sealed record HandOverFailed
 }
 
 /// <summary>Command. Get the order back before it leaves the house.</summary>
-/// <remarks>From: the order saga. To: HandOver. Answer: <see cref="HandOverRecalled"/> or <see cref="HandOverRecallRefused"/>.</remarks>
+/// <remarks>
+/// From: the order saga. To: HandOver. Answer: <see cref="HandOverRecalled"/> or <see cref="HandOverRecallRefused"/>. While the carrier is away there is none:
+/// sent again, it has a recall that nobody tries any longer tried again.
+/// </remarks>
 public sealed record RecallHandOver
 {
     public required Guid OrderId { get; init; }
@@ -50,7 +59,7 @@ public sealed record HandOverRecalled
 }
 
 /// <summary>Event. Too late: the order has left the house.</summary>
-/// <remarks>From: HandOver. To: the order saga.</remarks>
+/// <remarks>From: HandOver. To: the order saga. It is handed over then: <see cref="HandOverOrder"/>, sent again, is answered with <see cref="OrderHandedOver"/>.</remarks>
 public sealed record HandOverRecallRefused
 {
     public required Guid OrderId { get; init; }

@@ -1,8 +1,7 @@
 namespace Orafo.Contracts;
 
 /// <summary>Event. The order went all the way: invoiced, printed and handed over.</summary>
-/// <remarks>From: the order saga. To: whoever listens.</remarks>
-[ReceiverOptional]
+/// <remarks>From: the order saga. To: OrderDetails.</remarks>
 public sealed record OrderCompleted
 {
     public required Guid OrderId { get; init; }
@@ -12,8 +11,7 @@ public sealed record OrderCompleted
 }
 
 /// <summary>Event. The order cannot be taken; nothing was invoiced or handed over.</summary>
-/// <remarks>From: the order saga. To: whoever listens.</remarks>
-[ReceiverOptional]
+/// <remarks>From: the order saga. To: OrderDetails.</remarks>
 public sealed record OrderRejected
 {
     public required Guid OrderId { get; init; }
@@ -26,6 +24,9 @@ public sealed record OrderRejected
 public sealed record ResumeOrder
 {
     public required Guid OrderId { get; init; }
+
+    /// <summary>The client whose key or token it was: a name of a system, not of a person. Since 1.1; the version before does not say it.</summary>
+    public string? RequestedBy { get; init; }
 }
 
 /// <summary>Command. Undo what was done for the order and end it.</summary>
@@ -35,11 +36,26 @@ public sealed record CancelOrder
     public required Guid OrderId { get; init; }
 
     public required string Reason { get; init; }
+
+    /// <summary>The client whose key or token it was: a name of a system, not of a person. Since 1.1; the version before does not say it.</summary>
+    public string? RequestedBy { get; init; }
+}
+
+/// <summary>Command. The step that the order is in has not answered in its time.</summary>
+/// <remarks>From: Ordering. To: the order saga. About one attempt at the step: once there is a later one, it means nothing.</remarks>
+public sealed record OrderStepOverdue
+{
+    public required Guid OrderId { get; init; }
+
+    /// <summary>The state of the order.</summary>
+    public required string Step { get; init; }
+
+    /// <summary>1: it was asked for once.</summary>
+    public required int Attempt { get; init; }
 }
 
 /// <summary>Event. Everything that was done for the order is undone.</summary>
-/// <remarks>From: the order saga. To: whoever listens.</remarks>
-[ReceiverOptional]
+/// <remarks>From: the order saga. To: OrderDetails.</remarks>
 public sealed record OrderCancelled
 {
     public required Guid OrderId { get; init; }

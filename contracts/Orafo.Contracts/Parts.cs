@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Orafo.Contracts;
 
 /// <summary>An amount in a currency (ISO 4217 code). Never floating point, never without its currency.</summary>
@@ -41,7 +43,11 @@ public sealed record VatSubtotal
     public required string Category { get; init; }
     public required decimal Rate { get; init; }
 
-    /// <summary>Its lines less its share of the allowance (BT-116).</summary>
+    /// <summary>Its share of the charge for shipping, net (BT-99). 0 is not written, as in <see cref="OrderTotals.Charge"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public decimal Charge { get; init; }
+
+    /// <summary>Its lines less its share of the allowance, and with its share of the charge (BT-116).</summary>
     public required decimal TaxableAmount { get; init; }
 
     /// <summary>Rounded once for the category, not per line (BT-117, BR-CO-17).</summary>
@@ -59,6 +65,11 @@ public sealed record OrderTotals
 
     /// <summary>The coupon's worth, net (BT-107).</summary>
     public required decimal Allowance { get; init; }
+
+    /// <summary>For shipping, net (BT-108).</summary>
+    /// <remarks>0 is not written: the invoices' hash chain covers these sums as they are stored, and those from before there were charges have no such member.</remarks>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public decimal Charge { get; init; }
 
     /// <summary>Without VAT (BT-109).</summary>
     public required decimal Net { get; init; }

@@ -22,7 +22,7 @@ var detachOption = new Option<bool>("--detach", "-d") { Description = "Leave it 
 var dockerOption = new Option<bool>("--docker") { Description = "Run it in containers, by docker compose." };
 var jsonOption = new Option<bool>("--json") { Description = "One JSON object, passwords included." };
 var followOption = new Option<bool>("--follow", "-f") { Description = "Go on with what is added." };
-var partArgument = new Argument<string?>("service") { Description = "supervisor, ordering, order-details, invoicing, hand-over or printer; all if left out.", Arity = ArgumentArity.ZeroOrOne };
+var partArgument = new Argument<string?>("service") { Description = "supervisor, ordering, order-details, invoicing, hand-over, printer or carrier; all if left out.", Arity = ArgumentArity.ZeroOrOne };
 var fileArgument = new Argument<string>("FILE") { Description = "The order as JSON, see deploy/samples/orders; - for standard input." };
 var ordersOption = new Option<int>("--orders") { Description = "How many orders.", HelpName = "N", DefaultValueFactory = _ => 5000 };
 ordersOption.Validators.Add(result =>
@@ -44,13 +44,13 @@ backlogOption.Validators.Add(result =>
         result.AddError($"--backlog is a number from 1 to {BenchCommand.MostOrders}, or several.");
 });
 var retryOption = new Option<bool>("--retry") { Description = "Has them sent again now, parked or not." };
-var chaosOrdersOption = new Option<int>("--orders") { Description = "How many orders; every tenth is a bad one.", HelpName = "N", DefaultValueFactory = _ => 2000 };
-chaosOrdersOption.Validators.Add(result =>
+var operationsOption = new Option<int>("--operations") { Description = "How many: orders placed, placed again, cancelled, resumed.", HelpName = "N", DefaultValueFactory = _ => 2000 };
+operationsOption.Validators.Add(result =>
 {
-    if (result.GetValueOrDefault<int>() is not (>= 1 and <= ChaosCommand.MostOrders))
-        result.AddError($"--orders is a number from 1 to {ChaosCommand.MostOrders}.");
+    if (result.GetValueOrDefault<int>() is not (>= 1 and <= ChaosCommand.MostOperations))
+        result.AddError($"--operations is a number from 1 to {ChaosCommand.MostOperations}.");
 });
-var everyOption = new Option<double>("--every") { Description = "Seconds between two kills, on average.", HelpName = "S", DefaultValueFactory = _ => 3 };
+var everyOption = new Option<double>("--every") { Description = "Seconds between two kills, and between two troubles of a device, on average.", HelpName = "S", DefaultValueFactory = _ => 3 };
 everyOption.Validators.Add(result =>
 {
     if (result.GetValueOrDefault<double>() is not (>= 0.5 and <= 3600))
@@ -64,7 +64,7 @@ var killOption = new Option<string[]>("--kill")
     DefaultValueFactory = _ => [.. ChaosCommand.Services],
 };
 killOption.AcceptOnlyFromAmong([.. ChaosCommand.Everybody]);
-var seedOption = new Option<int>("--seed") { Description = "Repeats the choice of victims and moments.", HelpName = "N", DefaultValueFactory = _ => Environment.TickCount };
+var seedOption = new Option<int>("--seed") { Description = "Repeats the choice of operations, victims, troubles and moments.", HelpName = "N", DefaultValueFactory = _ => Environment.TickCount };
 var soakOrdersOption = new Option<int>("--orders") { Description = "How many orders; each is seven messages.", HelpName = "N", DefaultValueFactory = _ => 143_000 };
 soakOrdersOption.Validators.Add(result =>
 {
@@ -124,9 +124,35 @@ var testArguments = new Argument<string[]>("arguments") { Description = "For dot
 
 var bench = Command("bench", "Measures a mesh of its own: orders a second, CPU, latency, round trips.", [ordersOption, backlogOption, jsonFileOption],
     (parsed, stop) => BenchCommand.RunAsync(parsed.GetValue(ordersOption), parsed.GetValue(backlogOption)!, parsed.GetValue(jsonFileOption), stop));
+var clientsOption = new Option<int>("--clients") { Description = "How many place them.", HelpName = "N", DefaultValueFactory = _ => 64 };
+clientsOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is not (>= 1 and <= BenchCommand.MostClients))
+        result.AddError($"--clients is a number from 1 to {BenchCommand.MostClients}.");
+});
+bench.Add(Command("intake", "Measures the intake by itself: orders accepted a second, latency, CPU, memory, while the other services are stopped.", [ordersOption, clientsOption, jsonFileOption],
+    (parsed, stop) => BenchCommand.IntakeAsync(parsed.GetValue(ordersOption), parsed.GetValue(clientsOption), parsed.GetValue(jsonFileOption), stop)));
 bench.Add(Command("pgq", "Measures Orafo.Pgq instead: jobs a second and claim latency, on a PostgreSQL of its own.", [waitingOption, workersOption, secondsOption, jsonFileOption],
     (parsed, stop) => QueueBenchCommand.RunAsync(
         parsed.GetValue(waitingOption)!, parsed.GetValue(workersOption)!, TimeSpan.FromSeconds(parsed.GetValue(secondsOption)), parsed.GetValue(jsonFileOption), stop)));
+
+var jobsOption = new Option<int>("--jobs") { Description = "How many.", HelpName = "N", DefaultValueFactory = _ => 100_000 };
+jobsOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is not (>= 1 and <= InvoicingBenchCommand.MostJobs))
+        result.AddError($"--jobs is a number from 1 to {InvoicingBenchCommand.MostJobs}.");
+});
+bench.Add(Command("backlog", "Measures the memory of the invoice service while print jobs gather before a printer that is off.", [jobsOption, jsonFileOption],
+    (parsed, stop) => InvoicingBenchCommand.BacklogAsync(parsed.GetValue(jobsOption), parsed.GetValue(jsonFileOption), stop)));
+var timeoutOption = new Option<int>("--timeout") { Description = "RabbitMQ's consumer_timeout in seconds; a page takes half as long again.", HelpName = "S", DefaultValueFactory = _ => 60 };
+timeoutOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is not (>= 1 and <= InvoicingBenchCommand.LongestTimeout))
+        result.AddError($"--timeout is a number from 1 to {InvoicingBenchCommand.LongestTimeout}.");
+});
+bench.Add(Command("acknowledgement", "Prints pages that take longer than RabbitMQ waits for an acknowledgement, next to a consumer that holds its delivery.",
+    [timeoutOption, jsonFileOption],
+    (parsed, stop) => InvoicingBenchCommand.AcknowledgementAsync(TimeSpan.FromSeconds(parsed.GetValue(timeoutOption)), parsed.GetValue(jsonFileOption), stop)));
 
 var stateOption = new Option<string?>("--state") { Description = "Only those that are scheduled, waiting, running, suspect or parked.", HelpName = "STATE" };
 stateOption.AcceptOnlyFromAmong("scheduled", "waiting", "running", "suspect", "parked");
@@ -147,14 +173,40 @@ var print = new Command("print", "The invoices that wait for their paper.")
 
 var invoices = new Command("invoices", "What was issued.")
 {
-    Command("verify", "Proves that numbers are dense and nothing issued was changed, and prints the head of each series; exit code 0 only if all is sound.",
+    Command("verify", "Proves that numbers are dense and nothing issued was changed, and prints the head of each series; exit code 0 only if all is sound, 2 if it could not be looked at.",
         [expectOption, proofJsonOption, dataOption],
         (parsed, stop) => InvoicesCommand.Verify(Data(parsed), Noted(parsed.GetValue(expectOption)!), parsed.GetValue(proofJsonOption), stop)),
 };
 
+var reasonOption = new Option<string?>("--reason") { Description = "For those who look into it later; no personal data.", HelpName = "TEXT" };
+var clientArgument = new Argument<string>("CLIENT") { Description = "Whose orders it places and sees." };
+var anyClientArgument = new Argument<string?>("CLIENT") { Description = "Only this client's.", Arity = ArgumentArity.ZeroOrOne };
+var prefixArgument = new Argument<string>("PREFIX") { Description = "What the list shows of it." };
+var scopesOption = new Option<string>("--scopes")
+{
+    Description = "Some of orders:write, orders:read and orders:admin, with commas between.",
+    HelpName = "SCOPES",
+    DefaultValueFactory = _ => "orders:write,orders:read",
+};
+var daysOption = new Option<int?>("--days") { Description = "For how long it is valid; for ever without.", HelpName = "N" };
+var keys = new Command("keys", "The intake's API keys.")
+{
+    Command("list", "Which there are; of each, what is no secret.", [anyClientArgument, dataOption],
+        (parsed, stop) => KeysCommand.RunAsync(Data(parsed), parsed.GetValue(anyClientArgument) is { } client ? ["list", client] : ["list"], stop)),
+    Command("add", "Makes a key and prints it, this once.", [clientArgument, scopesOption, daysOption, dataOption],
+        (parsed, stop) => KeysCommand.RunAsync(
+            Data(parsed),
+            [
+                "add", parsed.GetValue(clientArgument)!, "--scopes", parsed.GetValue(scopesOption)!,
+                .. parsed.GetValue(daysOption) is { } days ? new[] { "--days", $"{days}" } : [],
+            ], stop)),
+    Command("revoke", "Lets nobody in by it any more, within ten seconds.", [prefixArgument, dataOption],
+        (parsed, stop) => KeysCommand.RunAsync(Data(parsed), ["revoke", parsed.GetValue(prefixArgument)!], stop)),
+};
+
 var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, no accepted order is lost, none is handled twice.")
 {
-    Command("up", "Starts PostgreSQL, RabbitMQ, the services and the printer, and says where they are.",
+    Command("up", "Starts PostgreSQL, RabbitMQ, the services and the devices, and says where they are.",
         [detachOption, dataOption, printSecondsOption, dockerOption],
         (parsed, stop) => parsed.GetValue(dockerOption)
             ? DockerCommand.UpAsync(Data(parsed), parsed.GetValue(printSecondsOption), stop)
@@ -166,17 +218,24 @@ var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, n
         (parsed, stop) => LogsCommand.RunAsync(Data(parsed), parsed.GetValue(partArgument), parsed.GetValue(followOption), stop)),
     Command("order", "Places an order and follows it to its end; exit code 0 only if it was completed.", [fileArgument, dataOption],
         (parsed, stop) => OrderCommand.RunAsync(Data(parsed), parsed.GetValue(fileArgument)!, stop)),
+    Command("cancel", "Has an order undone and ended.", [orderArgument, reasonOption, dataOption],
+        (parsed, stop) => DecideCommand.CancelAsync(Data(parsed), parsed.GetValue(orderArgument), parsed.GetValue(reasonOption), stop)),
+    Command("resume", "Goes on with a suspended order.", [orderArgument, dataOption],
+        (parsed, stop) => DecideCommand.ResumeAsync(Data(parsed), parsed.GetValue(orderArgument), stop)),
     Command("audit", "Proves that each order was done once and completely; exit code 0 only if the ledgers are clean.", [dataOption],
         (parsed, stop) => AuditCommand.RunAsync(Data(parsed), stop)),
+    Command("explain", "Where an order is, since when, what it waits for, what was tried, what to do.", [orderArgument, dataOption],
+        (parsed, stop) => ExplainCommand.RunAsync(Data(parsed), parsed.GetValue(orderArgument), stop)),
     Command("outbox", "The messages that the broker refused, why, and when they are sent again.", [retryOption, dataOption],
         (parsed, stop) => OutboxCommand.RunAsync(Data(parsed), parsed.GetValue(retryOption), stop)),
     print,
     invoices,
+    keys,
     bench,
-    Command("chaos", "Kills parts of a mesh of its own, again and again, under load; exit code 0 only if each order was done once.",
-        [chaosOrdersOption, everyOption, killOption, seedOption],
+    Command("chaos", "Does at random what clients do while it kills parts of a mesh of its own; exit code 0 only if each order was done once and became what it should.",
+        [operationsOption, everyOption, killOption, seedOption],
         (parsed, stop) => ChaosCommand.RunAsync(
-            new(parsed.GetValue(chaosOrdersOption), parsed.GetValue(everyOption), parsed.GetValue(killOption)!, parsed.GetValue(seedOption)), stop)),
+            new(parsed.GetValue(operationsOption), parsed.GetValue(everyOption), parsed.GetValue(killOption)!, parsed.GetValue(seedOption)), stop)),
     Command("soak", "Keeps a mesh of its own under load for long and looks for what grows; exit code 0 only if nothing does that should not.",
         [soakOrdersOption, rateOption, jsonFileOption],
         (parsed, stop) => SoakCommand.RunAsync(new(parsed.GetValue(soakOrdersOption), parsed.GetValue(rateOption)), parsed.GetValue(jsonFileOption), stop)),

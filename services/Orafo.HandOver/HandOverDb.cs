@@ -1,51 +1,44 @@
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
-using Orafo.Contracts;
+using Orafo.HandOver.Notifying;
+using Orafo.HandOver.Shipping;
+using Orafo.Pgq;
 using Orafo.ServiceDefaults;
 
 namespace Orafo.HandOver;
 
-/// <summary>What was given to those who pack and ship.</summary>
+/// <summary>What was given to those who pack and ship, and what is to be said to the carrier and the shop.</summary>
 public sealed class HandOverDb(DbContextOptions<HandOverDb> options) : DbContext(options)
 {
-    public DbSet<HandedOverOrder> HandOvers => Set<HandedOverOrder>();
+    public DbSet<Shipment> Shipments => Set<Shipment>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
-        modelBuilder.Entity<HandedOverOrder>(handOver =>
+        modelBuilder.Entity<Shipment>(shipment =>
         {
-            handOver.ToTable("hand_overs", table =>
+            shipment.ToTable("hand_overs", table =>
             {
                 table.HasCheckConstraint("ck_hand_overs_total", "total >= 0");
                 table.HasCheckConstraint("ck_hand_overs_currency", "currency ~ '^[A-Z]{3}$'");
+                table.HasCheckConstraint("ck_hand_overs_state", "state in ('booking', 'handed-over', 'recalling', 'recalled')");
+                table.HasCheckConstraint("ck_hand_overs_handed_over_at", "state <> 'handed-over' or handed_over_at is not null");
+                table.HasCheckConstraint("ck_hand_overs_recalled_at", "(state = 'recalled') = (recalled_at is not null)");
+                table.HasCheckConstraint(
+                    "ck_hand_overs_order",
+                    "state = 'recalled' or (customer_number is not null and invoice_number is not null and deliver_to is not null and lines is not null and currency is not null and total is not null)");
             });
-            handOver.HasKey(x => x.OrderId);
-            handOver.Property(x => x.OrderId).ValueGeneratedNever();
-            handOver.HasIndex(x => x.InvoiceNumber).IsUnique();
-            handOver.Property(x => x.Total).HasColumnType("numeric");
-            handOver.Property(x => x.DeliverTo).HasJson();
-            handOver.Property(x => x.Lines).HasJson();
+            shipment.HasKey(x => x.OrderId);
+            shipment.Property(x => x.OrderId).ValueGeneratedNever();
+            shipment.Property(x => x.State).IsConcurrencyToken();
+            shipment.HasIndex(x => x.InvoiceNumber).IsUnique();
+            shipment.Property(x => x.Total).HasColumnType("numeric");
+            shipment.Property(x => x.DeliverTo).HasJson();
+            shipment.Property(x => x.Lines).HasJson();
         });
+        modelBuilder.AddJobQueue(BookParcel.Queue);
+        modelBuilder.AddJobQueue(RecallParcel.Queue);
+        modelBuilder.AddJobQueue(TellShop.Queue);
         modelBuilder.AddInboxStateEntity();
         modelBuilder.AddOutboxMessageEntity();
     }
-}
-
-/// <summary>One order that was handed over; at most one an order.</summary>
-public sealed class HandedOverOrder
-{
-    public required Guid OrderId { get; init; }
-    public required string CustomerNumber { get; init; }
-    public required string InvoiceNumber { get; init; }
-
-    [PersonalData]
-    public required Party DeliverTo { get; init; }
-
-    public required IReadOnlyList<OrderLine> Lines { get; init; }
-    public required string Currency { get; init; }
-
-    /// <summary>With VAT, as invoiced.</summary>
-    public required decimal Total { get; init; }
-
-    public required DateTimeOffset HandedOverAt { get; init; }
 }

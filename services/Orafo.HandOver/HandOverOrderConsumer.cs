@@ -1,52 +1,104 @@
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
 using Orafo.Contracts;
+using Orafo.HandOver.Shipping;
+using Orafo.Pgq;
 using Orafo.ServiceDefaults;
 
 namespace Orafo.HandOver;
 
-/// <summary>Hands an order over, once. Asked again (a repeated step), it gives the same answer.</summary>
-/// <remarks>Two commands for one order that share a transaction collide on its key, and are then run one after the other.</remarks>
-public sealed class HandOverOrderConsumer(HandOverDb db, TimeProvider time, ILogger<HandOverOrderConsumer> logger) : IConsumer<HandOverOrder>
+/// <summary>Writes down what is to be shipped and has it booked with the carrier: one transaction, so never one without the other.</summary>
+/// <remarks>
+/// Asked again (a repeated or resumed step), it books no second parcel, and puts a parked booking back in line. Two commands for one order that share a
+/// transaction collide on its key, and are then run one after the other. An order that was recalled is not booked any more, and there is no answer: whoever
+/// recalled it waits for another one.
+/// </remarks>
+public sealed class HandOverOrderConsumer(HandOverDb db, JobQueue<BookParcel> bookings, TimeProvider time, ILogger<HandOverOrderConsumer> logger)
+    : IConsumer<HandOverOrder>
 {
     public async Task Consume(ConsumeContext<HandOverOrder> context)
     {
         var command = context.Message;
-        if (!context.Prefetched<EarlierHandOvers>().ByOrder.TryGetValue(command.OrderId, out var handOver))
+        var earlier = context.Prefetched<EarlierHandOvers>();
+        if (!earlier.ByOrder.TryGetValue(command.OrderId, out var shipment))
         {
-            handOver = new HandedOverOrder
+            db.Shipments.Add(new Shipment
             {
                 OrderId = command.OrderId,
+                State = Shipment.Booking,
                 CustomerNumber = command.CustomerNumber,
                 InvoiceNumber = command.InvoiceNumber,
                 DeliverTo = command.DeliverTo,
                 Lines = command.Lines,
                 Currency = command.Total.Currency,
                 Total = command.Total.Amount,
-                HandedOverAt = time.GetStorableNow(),
-            };
-            db.HandOvers.Add(handOver);
-            logger.LogDebug("Order {OrderId} is handed over", command.OrderId);
+                AskedAt = time.GetStorableNow(),
+            });
+            Book(context);
+            return;
         }
 
-        await context.Publish(new OrderHandedOver { OrderId = handOver.OrderId, HandedOverAt = handOver.HandedOverAt }, context.CancellationToken);
+        switch (shipment.State)
+        {
+            case Shipment.HandedOver:
+                await context.Publish(shipment.ToHandedOver(), context.CancellationToken);
+                break;
+            case Shipment.Booking:
+                await SeeToBooking(earlier, context);
+                break;
+            default:
+                logger.LogInformation("Order {OrderId} is {State} and is not handed over", command.OrderId, shipment.State);
+                break;
+        }
+    }
+
+    /// <summary>The step is repeated: sees to it that somebody is at it.</summary>
+    private async Task SeeToBooking(EarlierHandOvers earlier, ConsumeContext<HandOverOrder> context)
+    {
+        if (!earlier.Bookings.TryGetValue(context.Message.OrderId, out var state))
+            Book(context);
+        else if (state == JobStates.Parked)
+        {
+            var transaction = (NpgsqlTransaction)db.Database.CurrentTransaction!.GetDbTransaction();
+            await bookings.RetryAsync(transaction, context.Message.OrderId, context.CancellationToken);
+            context.AfterCommit(bookings.Wake);
+        }
+    }
+
+    private void Book(ConsumeContext<HandOverOrder> context)
+    {
+        bookings.Publish(db, new NewJob<BookParcel>(new()) { Id = context.Message.OrderId });
+        context.AfterCommit(bookings.Wake);
     }
 }
 
-/// <summary>What was handed over before.</summary>
-public sealed record EarlierHandOvers(IReadOnlyDictionary<Guid, HandedOverOrder> ByOrder);
+/// <summary>What was done before.</summary>
+/// <param name="ByOrder">Shipments.</param>
+/// <param name="Bookings">The states of their bookings that are not over.</param>
+public sealed record EarlierHandOvers(IReadOnlyDictionary<Guid, Shipment> ByOrder, IReadOnlyDictionary<Guid, string> Bookings);
 
 /// <summary>Loads it.</summary>
 public sealed class HandOverPrefetch : IPrefetch<HandOverDb, HandOverOrder, EarlierHandOvers>
 {
-    private static readonly Func<HandOverDb, Guid[], IAsyncEnumerable<HandedOverOrder>> Earlier = EF.CompileAsyncQuery(
-        (HandOverDb db, Guid[] orders) => db.HandOvers.AsNoTracking().Where(handOver => orders.Contains(handOver.OrderId)));
+    private static readonly EarlierHandOvers None = new(new Dictionary<Guid, Shipment>(), new Dictionary<Guid, string>());
 
-    private static readonly EarlierHandOvers None = new(new Dictionary<Guid, HandedOverOrder>());
-
-    public async Task<EarlierHandOvers> Load(HandOverDb db, IReadOnlyList<HandOverOrder> messages, bool areNew, CancellationToken cancellationToken) =>
-        areNew ? None : new(await Earlier(db, [.. messages.Select(command => command.OrderId)]).ToDictionaryAsync(handOver => handOver.OrderId, cancellationToken: cancellationToken));
+    public async Task<EarlierHandOvers> Load(HandOverDb db, IReadOnlyList<HandOverOrder> messages, bool areNew, CancellationToken cancellationToken)
+    {
+        if (areNew)
+            return None;
+        Guid[] orders = [.. messages.Select(command => command.OrderId)];
+        // In this order: a booking that is over by the second look had a shipment that says so by then, and did not by the first.
+        var bookings = await db.Database.SqlQueryRaw<JobOfOrder>(ShippingStatements.BookingsOf, [orders]).ToDictionaryAsync(job => job.Id, job => job.State, cancellationToken);
+        var shipments = await db.Shipments.AsNoTracking().Where(shipment => orders.Contains(shipment.OrderId))
+            .ToDictionaryAsync(shipment => shipment.OrderId, cancellationToken);
+        return new(shipments, bookings);
+    }
 }
+
+/// <summary>A row of <see cref="ShippingStatements"/>.</summary>
+public sealed record JobOfOrder(Guid Id, string State);
 
 /// <summary>Queue <c>hand-over</c>.</summary>
 public sealed class HandOverOrderDefinition : ConsumerDefinition<HandOverOrderConsumer>

@@ -1,16 +1,20 @@
 using MassTransit;
 using Orafo.Contracts;
 using Orafo.HandOver;
+using Orafo.HandOver.Notifying;
+using Orafo.HandOver.Shipping;
+using Orafo.Pgq;
 using Orafo.ServiceDefaults;
 
 var builder = WebApplication.CreateBuilder(args);
 
 builder.AddServiceDefaults()
-    .AddDatabase<HandOverDb>()
+    .AddDatabase<HandOverDb>(options => options.UseJobQueues())
     .AddMessaging<HandOverDb>(bus =>
     {
         bus.AddConsumer<HandOverOrderConsumer, HandOverOrderDefinition>();
         bus.AddPrefetch<HandOverPrefetch>();
+        bus.AddConsumer<RecallHandOverConsumer, RecallHandOverDefinition>();
     })
     .AddRehearsal<HandOverOrderConsumer, HandOverOrder>(new()
     {
@@ -22,7 +26,11 @@ builder.AddServiceDefaults()
         Total = new(0, "EUR"),
     });
 
+builder.Services.AddShipping();
+builder.Services.AddNotifying();
+
 var app = builder.Build();
 app.UseServiceDefaults();
 app.MapDefaultEndpoints();
+app.MapJobs();
 await app.RunServiceAsync<HandOverDb>(args);

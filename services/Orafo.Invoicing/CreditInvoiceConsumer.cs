@@ -1,8 +1,12 @@
 using System.Globalization;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.Options;
+using Npgsql;
 using Orafo.Contracts;
+using Orafo.Invoicing.Printing;
+using Orafo.Pgq;
 using Orafo.ServiceDefaults;
 
 namespace Orafo.Invoicing;
@@ -10,9 +14,11 @@ namespace Orafo.Invoicing;
 /// <summary>Issues the credit note of an order's invoice, or sees to it that the order never gets an invoice.</summary>
 /// <remarks>
 /// Asked again, it takes no second number and answers the same. Two commands for one order that share a transaction collide on a unique
-/// index, and are then run one after the other. A print job of the invoice that still waits is left alone.
+/// index, and are then run one after the other. If the invoice still waits for its paper, nobody prints it any more. A page that is under way is asked to
+/// stop and is not tried again, but a printer that has begun it ends it.
 /// </remarks>
-public sealed class CreditInvoiceConsumer(InvoicingDb db, TimeProvider time, ILogger<CreditInvoiceConsumer> logger) : IConsumer<CreditInvoice>
+public sealed class CreditInvoiceConsumer(InvoicingDb db, JobQueue<PrintInvoice> jobs, TimeProvider time, ILogger<CreditInvoiceConsumer> logger)
+    : IConsumer<CreditInvoice>
 {
     public async Task Consume(ConsumeContext<CreditInvoice> context)
     {
@@ -22,6 +28,8 @@ public sealed class CreditInvoiceConsumer(InvoicingDb db, TimeProvider time, ILo
         if (creditNote is null && prefetched.Invoices.TryGetValue(command.OrderId, out var invoice))
         {
             creditNote = Issue(command, invoice, prefetched);
+            if (!invoice.IsDelivered)
+                await jobs.AskToCancelAsync((NpgsqlTransaction)db.Database.CurrentTransaction!.GetDbTransaction(), command.OrderId, context.CancellationToken);
             logger.LogDebug("Order {OrderId} has credit note {CreditNoteNumber}", command.OrderId, creditNote.Number);
         }
         else if (creditNote is null && !prefetched.Withheld.Contains(command.OrderId))
@@ -62,8 +70,8 @@ public sealed class CreditInvoiceDefinition : ConsumerDefinition<CreditInvoiceCo
     public CreditInvoiceDefinition() => EndpointName = "credit-note";
 }
 
-/// <summary>What a credit note takes from its invoice.</summary>
-public sealed record InvoiceToCredit(Guid OrderId, string Number, string Currency, decimal Gross, DateTimeOffset IssuedAt);
+/// <summary>What a credit note takes from its invoice, and whether that got out.</summary>
+public sealed record InvoiceToCredit(Guid OrderId, string Number, string Currency, decimal Gross, DateTimeOffset IssuedAt, bool IsDelivered);
 
 /// <summary>What the credit notes of one transaction have in common.</summary>
 /// <param name="Credited">The credit notes that orders have already, by order.</param>
@@ -111,7 +119,8 @@ public sealed class CreditPrefetch(TimeProvider time, IOptions<SellerOptions> se
 
     private static Task<Dictionary<Guid, InvoiceToCredit>> Invoices(InvoicingDb db, Guid[] orders, CancellationToken cancellationToken) =>
         db.Invoices.Where(invoice => orders.Contains(invoice.OrderId))
-            .Select(invoice => new InvoiceToCredit(invoice.OrderId, invoice.Number, invoice.Currency, invoice.Gross, invoice.IssuedAt))
+            .Select(invoice => new InvoiceToCredit(
+                invoice.OrderId, invoice.Number, invoice.Currency, invoice.Gross, invoice.IssuedAt, db.Deliveries.Any(delivery => delivery.InvoiceNumber == invoice.Number)))
             .ToDictionaryAsync(invoice => invoice.OrderId, cancellationToken);
 
     private static async Task<IReadOnlySet<Guid>> Withheld(

@@ -8,12 +8,12 @@ using Orafo.Pgq;
 
 namespace Orafo.Invoicing;
 
-/// <summary>Writes the invoice down and asks for it on paper: one transaction, so never one without the other.</summary>
+/// <summary>Writes the invoice down and asks for it on paper, or delivers it if no paper is wanted: one transaction, so never one without the other.</summary>
 /// <remarks>
 /// Asked again (a repeated or resumed step), it takes no second number, and puts a parked print back in line. Two commands for one
 /// order that share a transaction collide on the order's unique index, and are then run one after the other. That the invoice waits for
-/// the printer is said if it is likely to: otherwise that it is on paper follows at once. An order that was credited before it came here gets no
-/// invoice and no answer: whoever had it credited was answered and waits for nothing.
+/// the printer is said if it is likely to: otherwise that it is on paper follows at once. An order that is credited gets no invoice, no paper
+/// and no answer: whoever had it credited was answered and waits for nothing.
 /// </remarks>
 public sealed class GenerateInvoiceConsumer(
     InvoicingDb db, JobQueue<PrintInvoice> jobs, PrintPace pace, IOptions<PrintingOptions> printing, IOptions<SellerOptions> seller,
@@ -24,27 +24,36 @@ public sealed class GenerateInvoiceConsumer(
     {
         var command = context.Message;
         RequireSoundTotals(command);
+        RequireKnownMedium(command);
         var prefetched = context.Prefetched<InvoicesToIssue>();
-        if (prefetched.Issued.TryGetValue(command.OrderId, out var invoice))
-        {
+        if (prefetched.Credited.Contains(command.OrderId))
+            logger.LogInformation("Order {OrderId} is credited, and gets no invoice or no other paper", command.OrderId);
+        else if (prefetched.Issued.TryGetValue(command.OrderId, out var invoice))
             await SeeToDelivery(invoice, prefetched, context);
-        }
-        else if (prefetched.Withheld.Contains(command.OrderId))
+        else
+            await Deliver(Issue(command, prefetched), command.Delivery, context);
+    }
+
+    private async Task Deliver(Invoice invoice, string? medium, ConsumeContext context)
+    {
+        logger.LogDebug("Order {OrderId} has invoice {InvoiceNumber}", invoice.OrderId, invoice.Number);
+        if (medium == InvoiceMedium.Electronic)
         {
-            logger.LogInformation("Order {OrderId} was credited before it was invoiced, and gets no invoice", command.OrderId);
+            var delivery = new InvoiceDelivery
+            {
+                InvoiceNumber = invoice.Number,
+                OrderId = invoice.OrderId,
+                Medium = InvoiceMedium.Electronic,
+                DeliveredAt = invoice.IssuedAt,
+            };
+            db.Deliveries.Add(delivery);
+            await SayItIsDelivered(delivery, context);
             return;
         }
-        else
-        {
-            invoice = Issue(command, prefetched);
-            Print(invoice, context);
-            logger.LogDebug("Order {OrderId} has invoice {InvoiceNumber}", invoice.OrderId, invoice.Number);
-            if (pace.IsPrompt)
-                return;
-        }
 
-        await context.Publish(
-            new InvoiceIssued { OrderId = invoice.OrderId, InvoiceNumber = invoice.Number, IssueDate = invoice.IssueDate }, context.CancellationToken);
+        Print(invoice, context);
+        if (!pace.IsPrompt)
+            await SayItWaits(invoice, context);
     }
 
     /// <summary>The step is repeated: says that it is done, if it is; otherwise sees to it that somebody is at it.</summary>
@@ -52,10 +61,11 @@ public sealed class GenerateInvoiceConsumer(
     {
         if (prefetched.Deliveries.TryGetValue(invoice.OrderId, out var delivery))
         {
-            await context.Publish(
-                new InvoiceGenerated { OrderId = invoice.OrderId, InvoiceNumber = invoice.Number, GeneratedAt = delivery.DeliveredAt }, context.CancellationToken);
+            await SayItIsDelivered(delivery, context);
+            return;
         }
-        else if (!prefetched.PrintJobs.TryGetValue(invoice.OrderId, out var state))
+
+        if (!prefetched.PrintJobs.TryGetValue(invoice.OrderId, out var state))
             Print(invoice, context);
         else if (state == JobStates.Parked)
         {
@@ -63,7 +73,15 @@ public sealed class GenerateInvoiceConsumer(
             await jobs.RetryAsync(transaction, invoice.OrderId, context.CancellationToken);
             context.AfterCommit(jobs.Wake);
         }
+
+        await SayItWaits(invoice, context);
     }
+
+    private static Task SayItWaits(Invoice invoice, ConsumeContext context) => context.Publish(
+        new InvoiceIssued { OrderId = invoice.OrderId, InvoiceNumber = invoice.Number, IssueDate = invoice.IssueDate }, context.CancellationToken);
+
+    private static Task SayItIsDelivered(InvoiceDelivery delivery, ConsumeContext context) => context.Publish(
+        new InvoiceGenerated { OrderId = delivery.OrderId, InvoiceNumber = delivery.InvoiceNumber, GeneratedAt = delivery.DeliveredAt }, context.CancellationToken);
 
     private Invoice Issue(GenerateInvoice command, InvoicesToIssue prefetched)
     {
@@ -97,6 +115,13 @@ public sealed class GenerateInvoiceConsumer(
             Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { [PrintInvoice.Printer] = printing.Value.Default },
         });
         context.AfterCommit(jobs.Wake);
+    }
+
+    /// <summary>What nobody knows how to deliver is not issued, rather than printed for somebody who wants no paper.</summary>
+    private static void RequireKnownMedium(GenerateInvoice command)
+    {
+        if (command.Delivery is not (null or InvoiceMedium.Paper or InvoiceMedium.Electronic))
+            throw new InvalidOperationException($"The invoice of order {command.OrderId} is wanted in a way that there is not.");
     }
 
     /// <summary>An invoice that does not add up is never issued.</summary>

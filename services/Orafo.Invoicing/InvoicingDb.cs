@@ -13,7 +13,8 @@ public sealed class InvoicingDb(DbContextOptions<InvoicingDb> options) : DbConte
     public DbSet<Invoice> Invoices => Set<Invoice>();
     public DbSet<InvoiceSeries> Series => Set<InvoiceSeries>();
     public DbSet<InvoiceDelivery> Deliveries => Set<InvoiceDelivery>();
-    public DbSet<InvoiceDocument> Documents => Set<InvoiceDocument>();
+    public DbSet<InvoiceDocument> InvoiceDocuments => Set<InvoiceDocument>();
+    public DbSet<CreditNoteDocument> CreditNoteDocuments => Set<CreditNoteDocument>();
     public DbSet<CreditNote> CreditNotes => Set<CreditNote>();
     public DbSet<WithheldInvoice> WithheldInvoices => Set<WithheldInvoice>();
 
@@ -38,17 +39,8 @@ public sealed class InvoicingDb(DbContextOptions<InvoicingDb> options) : DbConte
             invoice.Property(x => x.Gross).HasColumnType("numeric");
         });
 
-        modelBuilder.Entity<InvoiceDocument>(document =>
-        {
-            document.ToTable("invoice_documents", table =>
-            {
-                table.HasCheckConstraint("ck_invoice_documents_media_type", "media_type in ('application/pdf', 'application/xml')");
-                table.HasCheckConstraint("ck_invoice_documents_content", "length(content) > 0");
-            });
-            document.HasKey(x => new { x.InvoiceNumber, x.MediaType });
-            document.HasOne<Invoice>().WithMany().HasForeignKey(x => x.InvoiceNumber).OnDelete(DeleteBehavior.Restrict);
-            document.Property(x => x.Hash).HasComputedColumnSql("sha256(content)", stored: true);
-        });
+        AddFiles<InvoiceDocument, Invoice>(modelBuilder, "invoice_documents", "invoice_number");
+        AddFiles<CreditNoteDocument, CreditNote>(modelBuilder, "credit_note_documents", "credit_note_number");
 
         modelBuilder.Entity<InvoiceSeries>(series =>
         {
@@ -94,4 +86,20 @@ public sealed class InvoicingDb(DbContextOptions<InvoicingDb> options) : DbConte
         modelBuilder.AddInboxStateEntity();
         modelBuilder.AddOutboxMessageEntity();
     }
+
+    private static void AddFiles<TFile, TDocument>(ModelBuilder modelBuilder, string name, string number)
+        where TFile : StoredDocument
+        where TDocument : class =>
+        modelBuilder.Entity<TFile>(file =>
+        {
+            file.ToTable(name, table =>
+            {
+                table.HasCheckConstraint($"ck_{name}_media_type", "media_type in ('application/pdf', 'application/xml')");
+                table.HasCheckConstraint($"ck_{name}_content", "length(content) > 0");
+            });
+            file.HasKey(x => new { x.Number, x.MediaType });
+            file.Property(x => x.Number).HasColumnName(number);
+            file.HasOne<TDocument>().WithMany().HasForeignKey(x => x.Number).OnDelete(DeleteBehavior.Restrict);
+            file.Property(x => x.Hash).HasComputedColumnSql("sha256(content)", stored: true);
+        });
 }

@@ -14,7 +14,9 @@ public static class SoundTotals
             return "BT-131";
         if (totals.LinesNet != lines.Sum(line => line.NetAmount))
             return "BR-CO-10";
-        if (totals.Net != totals.LinesNet - totals.Allowance)
+        if (totals.Charge != totals.VatBreakdown.Sum(vat => vat.Charge))
+            return "BR-CO-12";
+        if (totals.Net != totals.LinesNet - totals.Allowance + totals.Charge)
             return "BR-CO-13";
         if (totals.Vat != totals.VatBreakdown.Sum(vat => vat.VatAmount))
             return "BR-CO-14";
@@ -23,12 +25,13 @@ public static class SoundTotals
         if (totals.VatBreakdown.Any(vat => vat.VatAmount != Currency.Round(vat.TaxableAmount * vat.Rate / 100m, currency)))
             return "BR-CO-17";
         if (totals.Allowance < 0m || Currency.Round(totals.Allowance, currency) != totals.Allowance
-            || totals.VatBreakdown.Any(vat => Currency.Round(vat.TaxableAmount, currency) != vat.TaxableAmount))
+            || totals.VatBreakdown.Any(vat => Currency.Round(vat.TaxableAmount, currency) != vat.TaxableAmount
+                || vat.Charge < 0m || Currency.Round(vat.Charge, currency) != vat.Charge))
             return "BR-DEC";
         return IsSplitSoundly(lines, totals) ? null : "BR-S-08";
     }
 
-    /// <summary>BR-S-08 and kin: each category and rate of the lines is taxed once, on its lines less its share of the allowance.</summary>
+    /// <summary>BR-S-08 and kin: each category and rate of the lines is taxed once, on its lines less its share of the allowance and with that of the charge.</summary>
     private static bool IsSplitSoundly(IReadOnlyList<PricedLine> lines, OrderTotals totals)
     {
         var nets = lines.GroupBy(line => (line.VatCategory, line.VatRate)).ToDictionary(group => group.Key, group => group.Sum(line => line.NetAmount));
@@ -37,9 +40,12 @@ public static class SoundTotals
         var shares = 0m;
         foreach (var vat in totals.VatBreakdown)
         {
-            if (!nets.Remove((vat.Category, vat.Rate), out var net) || vat.TaxableAmount > net || vat.TaxableAmount < 0m)
+            if (!nets.Remove((vat.Category, vat.Rate), out var net))
                 return false;
-            shares += net - vat.TaxableAmount;
+            var share = net + vat.Charge - vat.TaxableAmount;
+            if (share < 0m || share > net)
+                return false;
+            shares += share;
         }
 
         return shares == totals.Allowance;

@@ -2,6 +2,7 @@ using MassTransit;
 using Orafo.Contracts;
 using Orafo.OrderDetails;
 using Orafo.OrderDetails.Catalogue;
+using Orafo.OrderDetails.Catalogue.Administration;
 using Orafo.OrderDetails.Details;
 using Orafo.ServiceDefaults;
 
@@ -13,6 +14,11 @@ builder.AddServiceDefaults()
     {
         bus.AddConsumer<GetOrderDetailsConsumer, GetOrderDetailsDefinition>();
         bus.AddPrefetch<OrderDetailsPrefetch>();
+        bus.AddConsumer<CompleteOrderConsumer, CompleteOrderDefinition>();
+        bus.AddPrefetch<CompletionPrefetch>();
+        bus.AddConsumer<ReleaseOrderConsumer, ReleaseOrderDefinition>();
+        bus.AddPrefetch<CancellationPrefetch>();
+        bus.AddPrefetch<RejectionPrefetch>();
     })
     .AddRehearsal<GetOrderDetailsConsumer, GetOrderDetails>(new()
     {
@@ -22,9 +28,11 @@ builder.AddServiceDefaults()
         Lines = [new() { Sku = "", Quantity = 1 }],
     });
 
+builder.Services.AddCatalogue();
 builder.Services.AddOptions<SellerOptions>().BindConfiguration("Seller").ValidateDataAnnotations().ValidateOnStart();
 
 var app = builder.Build();
 app.UseServiceDefaults();
 app.MapDefaultEndpoints();
+app.MapCatalogue();
 await app.RunServiceAsync<OrderDetailsDb>(args, CatalogueFiles.LoadIfEmpty);

@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
-using System.Threading.Channels;
 using Microsoft.Extensions.Options;
+using Orafo.Devices;
 
 namespace Orafo.Printer;
 
@@ -49,7 +49,7 @@ public sealed class Device : IDisposable
     private readonly TimeSpan _printTime;
     private readonly TimeProvider _time;
     private readonly Action _crash;
-    private readonly Channel<int> _freeTrays = Channel.CreateUnbounded<int>();
+    private readonly Trays _trays;
     private readonly ConcurrentDictionary<string, Page> _pages = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _begun = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _copies = new(StringComparer.Ordinal);
@@ -74,9 +74,8 @@ public sealed class Device : IDisposable
     {
         _printTime = TimeSpan.FromSeconds(options.Value.PrintSeconds);
         (_time, _crash) = (time, crash);
-        for (var tray = 1; tray <= options.Value.Trays; tray++)
-            _freeTrays.Writer.TryWrite(tray);
-
+        TrayCount = options.Value.Trays;
+        _trays = new(TrayCount);
         Directory.CreateDirectory(options.Value.Directory);
         _printedPages = new(Path.Combine(options.Value.Directory, "pages.jsonl"));
         _begunPages = new(Path.Combine(options.Value.Directory, "begun.jsonl"));
@@ -86,6 +85,9 @@ public sealed class Device : IDisposable
             _begun.AddOrUpdate(invoiceNumber, 1, (_, times) => times + 1);
         logger.LogInformation("{Trays} trays, {PrintSeconds} s a page, {Pages} pages remembered", options.Value.Trays, options.Value.PrintSeconds, _pages.Count);
     }
+
+    /// <summary>They are numbered from 1.</summary>
+    public int TrayCount { get; }
 
     /// <summary>What came out of it, in the order of the first page that did; what was spoiled only comes last.</summary>
     public IEnumerable<Paper> Papers => _begun.Keys.Union(_pages.Keys, StringComparer.Ordinal)
@@ -140,10 +142,12 @@ public sealed class Device : IDisposable
     /// <summary>Whether the answer gets through.</summary>
     public bool Answers() => !(_faults.LoseReplies && IsMet("loseReplies"));
 
-    /// <summary>Prints the page, or joins the print of the same number that is under way. Waits in line for a tray.</summary>
+    /// <summary>Prints the page, or joins the print of the same number that is under way, on whatever tray. Waits in line for a tray.</summary>
+    /// <param name="invoiceNumber">What is printed.</param>
+    /// <param name="tray">The tray; any if left out.</param>
     /// <exception cref="PrinterException">The page did not come out.</exception>
-    public Task<Page> Print(string invoiceNumber) =>
-        _printing.GetOrAdd(invoiceNumber, number => new Lazy<Task<Page>>(() => PrintOnce(number))).Value;
+    public Task<Page> Print(string invoiceNumber, int? tray = null) =>
+        _printing.GetOrAdd(invoiceNumber, number => new Lazy<Task<Page>>(() => PrintOnce(number, tray))).Value;
 
     public void Dispose()
     {
@@ -152,20 +156,20 @@ public sealed class Device : IDisposable
         _faultsChanged.Dispose();
     }
 
-    private async Task<Page> PrintOnce(string invoiceNumber)
+    private async Task<Page> PrintOnce(string invoiceNumber, int? wanted)
     {
         try
         {
             // The last print of this number may have ended between the caller's look and now.
             if (Find(invoiceNumber) is { } printed)
                 return printed;
-            var tray = await _freeTrays.Reader.ReadAsync();
+            var tray = await _trays.Take(wanted);
             try
             {
                 UseInk();
                 _begunPages.Append(invoiceNumber, isSafe: false);
                 _begun.AddOrUpdate(invoiceNumber, 1, (_, times) => times + 1);
-                await Move();
+                await Move(tray);
                 var page = new Page(invoiceNumber, tray, _time.GetUtcNow());
                 _printedPages.Append(page, isSafe: true);
                 Count(page);
@@ -173,7 +177,7 @@ public sealed class Device : IDisposable
             }
             finally
             {
-                _freeTrays.Writer.TryWrite(tray);
+                _trays.GiveBack(tray);
             }
         }
         finally
@@ -195,7 +199,7 @@ public sealed class Device : IDisposable
     }
 
     /// <summary>The paper goes through.</summary>
-    private async Task Move()
+    private async Task Move(int tray)
     {
         var faults = _faults;
         if (faults.SlowSeconds > 0)
@@ -209,7 +213,7 @@ public sealed class Device : IDisposable
 
         await Task.Delay(pageTime, _time);
 #pragma warning disable CA5394 // Bad luck, not a secret.
-        if (Random.Shared.NextDouble() < faults.JamProbability && IsMet("jamProbability"))
+        if ((tray == faults.JammedTray && IsMet("jammedTray")) || (Random.Shared.NextDouble() < faults.JamProbability && IsMet("jamProbability")))
 #pragma warning restore CA5394
             throw new PrinterException("The paper is jammed.");
     }

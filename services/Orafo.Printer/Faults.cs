@@ -26,6 +26,9 @@ public sealed record Faults
     /// <summary>With this probability, 0 to 1, a page is ruined: 503.</summary>
     public double JamProbability { get; init; }
 
+    /// <summary>The tray of that number ruins every page: 503. The others do not.</summary>
+    public int? JammedTray { get; init; }
+
     /// <summary>The process dies in the middle of the next page, half of which is out.</summary>
     public bool CrashInPage { get; init; }
 
@@ -44,6 +47,8 @@ public sealed record Faults
             mistakes["slowSeconds"] = [$"From 0 to {LongestSeconds}."];
         if (JamProbability is not (>= 0 and <= 1))
             mistakes["jamProbability"] = ["From 0 to 1."];
+        if (JammedTray < 1)
+            mistakes["jammedTray"] = ["From 1."];
         return mistakes;
     }
 }

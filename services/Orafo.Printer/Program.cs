@@ -16,7 +16,11 @@ app.UseExceptionHandler();
 app.UseStatusCodePages();
 app.MapGet("/health/live", () => "Healthy");
 app.MapGet("/health/ready", () => "Healthy");
-app.MapPost("/print", Print);
+app.MapPost("/print", (PrintRequest request, HttpContext http, CancellationToken cancellationToken) => Print(null, request, http, cancellationToken));
+app.MapPost("/trays/{tray:int}/print", async (int tray, PrintRequest request, HttpContext http, CancellationToken cancellationToken) =>
+    tray >= 1 && tray <= device.TrayCount
+        ? await Print(tray, request, http, cancellationToken)
+        : TypedResults.Problem(title: "There is no such tray.", statusCode: StatusCodes.Status404NotFound));
 app.MapGet("/pages", () => device.Papers);
 app.MapGet("/pages/{invoiceNumber}", Results<Ok<Page>, NotFound> (string invoiceNumber) =>
     device.Find(invoiceNumber) is { } page ? TypedResults.Ok(page) : TypedResults.NotFound());
@@ -30,7 +34,7 @@ app.MapPut("/faults", Results<NoContent, ValidationProblem> (Faults faults) =>
 });
 await app.RunAsync();
 
-async Task<IResult> Print(PrintRequest request, HttpContext http, CancellationToken cancellationToken)
+async Task<IResult> Print(int? tray, PrintRequest request, HttpContext http, CancellationToken cancellationToken)
 {
     if (request.InvoiceNumber is null || !InvoiceNumber().IsMatch(request.InvoiceNumber))
         return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["invoiceNumber"] = ["1 to 64 letters, digits, dots, dashes and slashes."] });
@@ -40,7 +44,7 @@ async Task<IResult> Print(PrintRequest request, HttpContext http, CancellationTo
             return HangUp(http);
         var printed = device.Find(request.InvoiceNumber);
         // Who hangs up does not stop the page, and finds it printed when asking again.
-        var page = printed ?? await device.Print(request.InvoiceNumber).WaitAsync(cancellationToken);
+        var page = printed ?? await device.Print(request.InvoiceNumber, tray).WaitAsync(cancellationToken);
         return device.Answers() ? TypedResults.Ok(new PrintResult(page.InvoiceNumber, page.Tray, page.PrintedAt, AlreadyPrinted: printed is not null)) : HangUp(http);
     }
     catch (PrinterException e)

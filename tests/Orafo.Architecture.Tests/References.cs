@@ -17,6 +17,7 @@ public sealed class References
         ["Orafo.Pgq"] = ["Orafo.Postgres"],
         ["Orafo.ServiceDefaults"] = ["Orafo.Contracts", "Orafo.Persistence", "Orafo.Pgq"],
         ["Orafo.Printer"] = [],
+        ["Orafo.Carrier"] = [],
         ["service"] = ["Orafo.Contracts", "Orafo.ServiceDefaults", "Orafo.Persistence", "Orafo.Pgq"],
     };
 

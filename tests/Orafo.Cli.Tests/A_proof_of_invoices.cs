@@ -8,7 +8,9 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 using Orafo.Cli.Auditing;
+using Orafo.Cli.Benchmarking;
 using Orafo.Cli.Commands;
+using Orafo.Cli.Mesh;
 using Orafo.Contracts;
 using Orafo.Invoicing;
 using Orafo.Invoicing.Printing;
@@ -65,7 +67,7 @@ public sealed class A_proof_of_invoices
     {
         await using var service = await Start(new FakeTimeProvider(new DateTimeOffset(2026, 11, 26, 8, 0, 0, TimeSpan.Zero)));
         _issued = service.Database;
-        var commands = Enumerable.Range(0, Issued).Select(_ => Command()).ToArray();
+        var commands = Enumerable.Range(0, Issued).Select(_ => InvoiceCommands.Command()).ToArray();
         foreach (var command in commands)
             await service.Deliver(command);
         await service.Hears<InvoiceIssued>(Issued);
@@ -121,6 +123,25 @@ public sealed class A_proof_of_invoices
         var (code, text) = await Verify();
         Assert.That((code, text), Is.EqualTo((0, text)));
         Assert.That(text, Does.Contain("2026: 3 invoices, 1 to 3"));
+    }
+
+    [Test]
+    public async Task Says_that_there_is_nothing_to_prove_before_anything_was_issued()
+    {
+        _database = await TestServers.CreateDatabaseAsync("proof");
+        await using var db = new InvoicingDb(new DbContextOptionsBuilder<InvoicingDb>().UseNpgsql(_database).UseSnakeCaseNamingConvention().Options);
+        await db.Database.MigrateAsync();
+        Assert.That(await Verify(), Is.EqualTo((0, $"There is nothing to prove: nothing was issued yet.{Environment.NewLine}")));
+        var (code, text) = await Verify(json: true);
+        Assert.That((code, JsonDocument.Parse(text).RootElement.GetProperty("documents").GetInt64()), Is.EqualTo((0, 0L)));
+        Assert.That((await Verify(noted: [new("2026", Convert.FromHexString(Zeros), 1)])).Code, Is.EqualTo(1), "something was, and it is gone");
+    }
+
+    [Test]
+    public async Task Says_by_another_exit_code_that_it_could_not_look()
+    {
+        var nothing = Path.Combine(TestContext.CurrentContext.WorkDirectory, Guid.CreateVersion7().ToString());
+        Assert.That(await InvoicesCommand.Verify(new(nothing), [], json: false, CancellationToken.None), Is.EqualTo(InvoicesCommand.CouldNotLook));
     }
 
     [Test]
@@ -215,7 +236,7 @@ public sealed class A_proof_of_invoices
         var issuing = Task.Run(async () =>
         {
             for (var i = 0; i < orders; i++)
-                await service.Deliver(Command());
+                await service.Deliver(InvoiceCommands.Command());
         });
         var counts = new HashSet<long>();
         while (counts.DefaultIfEmpty().Max() < orders)
@@ -291,24 +312,6 @@ public sealed class A_proof_of_invoices
         await connection.OpenAsync();
         return connection;
     }
-
-    private static GenerateInvoice Command() => new()
-    {
-        OrderId = Guid.CreateVersion7(),
-        CustomerNumber = "C-1001",
-        Customer = new() { Name = "Orafo", Street = "Via Maggio 11", PostalCode = "50125", City = "Firenze", Country = "IT" },
-        Lines = [new() { Sku = "MUG-01", Name = "Mug", Quantity = 1, UnitPrice = 10m, VatCategory = "S", VatRate = 22m, NetAmount = 10m }],
-        Totals = new()
-        {
-            Currency = "EUR",
-            LinesNet = 10m,
-            Allowance = 0m,
-            Net = 10m,
-            Vat = 2.20m,
-            Gross = 12.20m,
-            VatBreakdown = [new() { Category = "S", Rate = 22m, TaxableAmount = 10m, VatAmount = 2.20m }],
-        },
-    };
 
     private static Task<ConsumerHarness<InvoicingDb>> Start(TimeProvider time) => ConsumerHarness<InvoicingDb>.StartAsync(
         bus =>

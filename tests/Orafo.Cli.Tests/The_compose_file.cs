@@ -15,9 +15,9 @@ public sealed partial class The_compose_file
     private static readonly Dictionary<object, object> Services = Load();
 
     [Test]
-    public void Has_every_service_on_its_port_and_a_printer()
+    public void Has_every_service_on_its_port_and_the_devices()
     {
-        foreach (var (name, port) in MeshService.All.Select(service => (service.Name, service.Port)).Append((MeshService.Printer, MeshService.PrinterPort)))
+        foreach (var (name, port) in MeshService.All.Select(service => (service.Name, service.Port)).Append((MeshService.Printer, MeshService.PrinterPort)).Append((MeshService.Carrier, MeshService.CarrierPort)))
             Assert.That(List(name, "ports"), Is.EqualTo(new[] { $"127.0.0.1:{port}:8080" }), name);
     }
 

@@ -6,7 +6,7 @@ namespace Orafo.Cli.Tests;
 /// <summary>What the launcher starts is each service's own build; only the packages' assemblies are compiled, once for all services.</summary>
 public sealed class The_images
 {
-    private static IEnumerable<string> Projects => MeshService.All.Select(service => service.Project).Append(MeshService.PrinterProject);
+    private static IEnumerable<string> Projects => MeshService.All.Select(service => service.Project).Append(MeshService.PrinterProject).Append(MeshService.CarrierProject);
 
     [TestCaseSource(nameof(Projects))]
     public void Are_the_versions_that_the_service_was_built_with(string project)

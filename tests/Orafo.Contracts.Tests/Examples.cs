@@ -33,13 +33,14 @@ internal static class Examples
         Currency = "EUR",
         LinesNet = 24.25m,
         Allowance = 4.25m,
-        Net = 20.00m,
-        Vat = 3.42m,
-        Gross = 23.42m,
+        Charge = 4.90m,
+        Net = 24.90m,
+        Vat = 4.25m,
+        Gross = 29.15m,
         VatBreakdown =
         [
-            new() { Category = "S", Rate = 22m, TaxableAmount = 11.75m, VatAmount = 2.59m },
-            new() { Category = "S", Rate = 10m, TaxableAmount = 8.25m, VatAmount = 0.83m },
+            new() { Category = "S", Rate = 22m, Charge = 2.88m, TaxableAmount = 14.63m, VatAmount = 3.22m },
+            new() { Category = "S", Rate = 10m, Charge = 2.02m, TaxableAmount = 10.27m, VatAmount = 1.03m },
         ],
     };
 
@@ -47,13 +48,17 @@ internal static class Examples
     [
         new OrderCompleted { OrderId = OrderId, InvoiceNumber = "2026-000001", Total = new(23.42m, "EUR"), CompletedAt = At },
         new OrderRejected { OrderId = OrderId, Reasons = Reasons, RejectedAt = At },
-        new ResumeOrder { OrderId = OrderId },
-        new CancelOrder { OrderId = OrderId, Reason = "The customer changed their mind." },
+        new ResumeOrder { OrderId = OrderId, RequestedBy = "back-office" },
+        new CancelOrder { OrderId = OrderId, Reason = "The customer changed their mind.", RequestedBy = "web-shop" },
+        new OrderStepOverdue { OrderId = OrderId, Step = "Invoicing", Attempt = 2 },
         new OrderCancelled { OrderId = OrderId, Reason = "The customer changed their mind.", CancelledAt = At },
         new GetOrderDetails { OrderId = OrderId, CustomerNumber = "C-1001", SubmittedAt = At, Lines = Lines, CouponCode = "SPRING" },
         new OrderDetailsReady { OrderId = OrderId, Customer = Customer, Lines = PricedLines, Totals = Totals },
         new OrderDetailsRejected { OrderId = OrderId, Reasons = Reasons },
-        new GenerateInvoice { OrderId = OrderId, CustomerNumber = "C-1001", Customer = Customer, Lines = PricedLines, Totals = Totals },
+        new GenerateInvoice
+        {
+            OrderId = OrderId, CustomerNumber = "C-1001", Customer = Customer, Lines = PricedLines, Totals = Totals, Delivery = InvoiceMedium.Electronic,
+        },
         new InvoiceIssued { OrderId = OrderId, InvoiceNumber = "2026-000001", IssueDate = new(2026, 3, 29) },
         new InvoiceGenerated { OrderId = OrderId, InvoiceNumber = "2026-000001", GeneratedAt = At },
         new InvoiceFailed { OrderId = OrderId, Reason = "The printer does not answer.", InvoiceNumber = "2026-000001" },
@@ -63,7 +68,7 @@ internal static class Examples
         {
             OrderId = OrderId, CustomerNumber = "C-1001", InvoiceNumber = "2026-000001", DeliverTo = Customer, Lines = Lines, Total = new(23.42m, "EUR"),
         },
-        new OrderHandedOver { OrderId = OrderId, HandedOverAt = At },
+        new OrderHandedOver { OrderId = OrderId, HandedOverAt = At, TrackingNumber = "OR000000016IT" },
         new HandOverFailed { OrderId = OrderId, Reason = "The carrier refused the parcel." },
         new RecallHandOver { OrderId = OrderId },
         new HandOverRecalled { OrderId = OrderId },

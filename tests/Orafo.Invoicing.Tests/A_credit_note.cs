@@ -127,7 +127,7 @@ public sealed class A_credit_note
 
     [TestCase("update credit_notes set reason = ''")]
     [TestCase("delete from credit_notes")]
-    [TestCase("truncate credit_notes")]
+    [TestCase("truncate credit_notes cascade")]
     public async Task Is_never_changed_or_deleted_by_anybody(string attempt)
     {
         await using var service = await An_invoice.Start();

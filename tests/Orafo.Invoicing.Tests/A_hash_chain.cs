@@ -58,20 +58,84 @@ public sealed class A_hash_chain
         decimal[] amounts = [0m, 0.00m, 1.0m, 12.20m, 1.0000000m, 79228162514264337593543950335m, new(0, 0, 0, isNegative: true, scale: 2)];
         string[] names = ["", "Łukasz \"O'Neil\" \\ €𝄞", "a:b,c", "line\nbreak\ttab", "1:1,", "\u2028"];
         var commands = amounts.SelectMany(amount => names.Select(name => With(amount, name))).ToArray();
-        var before = TimeProvider.System.GetUtcNow();
         await Task.WhenAll(commands.Select(command => service.Deliver(command)));
         await service.Sees(db => db.Invoices.CountAsync(), count => count == commands.Length);
         Assert.That(await Auditor.BrokenLinks(service.Database), Is.Empty);
 
-        // Read back by the service, it gives the same value again.
-        var head = HashChain.Begin(before.Year.ToString(CultureInfo.InvariantCulture));
-        foreach (var invoice in await service.Look(db => db.Invoices.AsNoTracking().OrderBy(invoice => invoice.Sequence).ToListAsync()))
+        RequireSameChain(await service.Look(db => db.Invoices.AsNoTracking().OrderBy(invoice => invoice.Sequence).ToListAsync()));
+    }
+
+    /// <remarks>The text is that of the version before there were charges: what it issued still verifies.</remarks>
+    [TestCase("0"), TestCase("0.00")]
+    public void Has_no_trace_of_a_charge_that_there_is_not(string none)
+    {
+        var charge = decimal.Parse(none, CultureInfo.InvariantCulture);
+        var totals = new OrderTotals
         {
-            var chained = invoice.Chain;
-            invoice.ChainTo(new() { Name = invoice.Series, Last = invoice.Sequence, Head = head });
-            Assert.That(invoice.Chain, Is.EqualTo(chained), invoice.Number);
-            head = chained;
+            Currency = "EUR",
+            LinesNet = 10m,
+            Allowance = 0m,
+            Charge = charge,
+            Net = 10m,
+            Vat = 2.20m,
+            Gross = 12.20m,
+            VatBreakdown = [new() { Category = "S", Rate = 22m, Charge = charge, TaxableAmount = 10m, VatAmount = 2.20m }],
+        };
+        string[] before =
+        [
+            "orafo-invoice/1", "2026-000001", "2026", "1", "01932b1e-0000-7000-8000-000000000001", "2026-11-26", "2026-11-26T08:15:30.123456Z", "C-1001",
+            """{"name":"Orafo","street":"Via Maggio 11","postalCode":"50125","city":"Firenze","country":"IT","vatId":null}""", "",
+            """[{"sku":"MUG-01","name":"Mug","quantity":1,"unitPrice":10,"vatCategory":"S","vatRate":22,"netAmount":10}]""",
+            """{"currency":"EUR","linesNet":10,"allowance":0,"net":10,"vat":2.20,"gross":12.20,"vatBreakdown":[{"category":"S","rate":22,"taxableAmount":10,"vatAmount":2.20}]}""",
+            "EUR", "12.20",
+        ];
+        var invoice = new Invoice
+        {
+            Number = before[1],
+            Series = before[2],
+            Sequence = 1,
+            OrderId = Guid.Parse(before[4]),
+            IssueDate = new(2026, 11, 26),
+            IssuedAt = DateTimeOffset.Parse(before[6], CultureInfo.InvariantCulture),
+            CustomerNumber = before[7],
+            Buyer = An_invoice.Command().Customer,
+            Lines = An_invoice.Command().Lines,
+            Totals = totals,
+            Currency = "EUR",
+            Gross = 12.20m,
+        };
+        invoice.ChainTo(new() { Name = "2026", Last = 1, Head = HashChain.Begin("2026") });
+        Assert.That(invoice.Chain, Is.EqualTo(HashChain.Extend(HashChain.Begin("2026"), before)));
+    }
+
+    [Test]
+    public async Task Covers_a_charge_that_there_is()
+    {
+        await using var service = await An_invoice.Start();
+        var shipped = An_invoice.Command(new()
+        {
+            Currency = "EUR",
+            LinesNet = 10m,
+            Allowance = 0m,
+            Charge = 4.90m,
+            Net = 14.90m,
+            Vat = 3.28m,
+            Gross = 18.18m,
+            VatBreakdown = [new() { Category = "S", Rate = 22m, Charge = 4.90m, TaxableAmount = 14.90m, VatAmount = 3.28m }],
+        });
+        foreach (var command in new[] { An_invoice.Command(), shipped })
+        {
+            await service.Deliver(command);
+            await service.Sees(db => db.Invoices.CountAsync(invoice => invoice.OrderId == command.OrderId), count => count == 1);
         }
+
+        Assert.That(await Auditor.BrokenLinks(service.Database), Is.Empty);
+        Assert.That(await service.Look(db => db.Database.SqlQueryRaw<string>("""select totals::text as "Value" from invoices order by sequence""").ToListAsync()), Is.EqualTo(new[]
+        {
+            """{"currency":"EUR","linesNet":10,"allowance":0,"net":10,"vat":2.20,"gross":12.20,"vatBreakdown":[{"category":"S","rate":22,"taxableAmount":10,"vatAmount":2.20}]}""",
+            """{"currency":"EUR","linesNet":10,"allowance":0,"charge":4.90,"net":14.90,"vat":3.28,"gross":18.18,"vatBreakdown":[{"category":"S","rate":22,"charge":4.90,"taxableAmount":14.90,"vatAmount":3.28}]}""",
+        }));
+        RequireSameChain(await service.Look(db => db.Invoices.AsNoTracking().OrderBy(invoice => invoice.Sequence).ToListAsync()));
     }
 
     [Test]
@@ -104,6 +168,20 @@ public sealed class A_hash_chain
 
         await migrator.MigrateAsync("JsonAsText");
         Assert.That(await db.Database.SqlQueryRaw<int>("""select count(*)::int as "Value" from invoices""").SingleAsync(), Is.EqualTo(6));
+    }
+
+    /// <summary>Read back by the service, they give the same values again.</summary>
+    /// <param name="invoices">All of a series.</param>
+    private static void RequireSameChain(List<Invoice> invoices)
+    {
+        var head = HashChain.Begin(invoices[0].Series);
+        foreach (var invoice in invoices)
+        {
+            var chained = invoice.Chain;
+            invoice.ChainTo(new() { Name = invoice.Series, Last = invoice.Sequence, Head = head });
+            Assert.That(invoice.Chain, Is.EqualTo(chained), invoice.Number);
+            head = chained;
+        }
     }
 
     private static IEnumerable<string> FieldsOf(byte[] canonical)

@@ -41,7 +41,7 @@ public sealed class A_print_job
         printer.Answer = HttpStatusCode.OK;
         await service.Hears<InvoiceGenerated>();
         var delivery = await service.Look(db => db.Deliveries.SingleAsync());
-        Assert.That((delivery.Medium, delivery.Printer, await service.Look(Waiting)), Is.EqualTo((InvoiceDelivery.Paper, "main", 0)));
+        Assert.That((delivery.Medium, delivery.Printer, await service.Look(Waiting)), Is.EqualTo((InvoiceMedium.Paper, "main", 0)));
     }
 
     [TestCase(false), TestCase(true)]
@@ -258,6 +258,35 @@ public sealed class A_print_job
         Assert.That(printer.Asked.Values, Is.All.EqualTo(1));
     }
 
+    [TestCase("""{"not": "a number"}"""), TestCase("""{"invoiceNumber": 5}"""), TestCase("null"), TestCase("[1]"), TestCase("\"2026-000009\"")]
+    public async Task Is_printed_although_what_it_says_cannot_be_read(string payload)
+    {
+        var command = An_invoice.Command();
+        await using var issuing = await An_invoice.Start();
+        await issuing.Deliver(command);
+        await issuing.Hears<InvoiceIssued>();
+        await issuing.Look(db => db.Database.ExecuteSqlAsync($"update print_job set payload = {payload}::jsonb"));
+
+        var printer = new Printer();
+        await using var printing = await Start(printer, database: issuing.Database);
+        // Either's relay may have sent it.
+        var heard = await printing.Sees(
+            async _ => (InvoiceGenerated[])[.. await printing.Hears<InvoiceGenerated>(0), .. await issuing.Hears<InvoiceGenerated>(0)], heard => heard.Length > 0);
+        var generated = heard[0];
+        Assert.That((generated.OrderId, printer.Asked.Keys.Single()), Is.EqualTo((command.OrderId, generated.InvoiceNumber)));
+        Assert.That(await printing.Look(Waiting), Is.Zero);
+    }
+
+    [Test]
+    public async Task That_cannot_be_read_is_parked_and_its_order_is_told_if_that_has_no_invoice()
+    {
+        await using var service = await Start(new Printer());
+        var orderId = Guid.CreateVersion7();
+        await service.Look(db => db.Database.ExecuteSqlAsync($$$"""insert into print_job (id, payload, metadata) values ({{{orderId}}}, '[1]', '{"printer": "main"}')"""));
+        var failed = (await service.Hears<InvoiceFailed>()).Single();
+        Assert.That((failed.OrderId, failed.InvoiceNumber, await service.Look(State)), Is.EqualTo((orderId, (string?)null, JobStates.Parked)));
+    }
+
     private static Task<string?> LastError(InvoicingDb db) => db.Database.SqlQuery<string?>($"select last_error as \"Value\" from print_job").SingleOrDefaultAsync();
 
     private static Task<string> State(InvoicingDb db) => db.Database.SqlQuery<string>($"select state as \"Value\" from print_job").SingleAsync();
@@ -266,8 +295,8 @@ public sealed class A_print_job
 
     internal static Task<ConsumerHarness<InvoicingDb>> Start(
         HttpMessageHandler printer, int parallelism = 2, int attempts = 25, TimeSpan? lease = null, TimeSpan? promptly = null, TimeSpan? longestPause = null,
-        Dictionary<string, string>? printers = null, string? defaultPrinter = null) =>
-        An_invoice.Start(printing: services =>
+        Dictionary<string, string>? printers = null, string? defaultPrinter = null, string? database = null) =>
+        An_invoice.Start(database: database, printing: services =>
         {
             services.AddSingleton<IConfiguration>(new ConfigurationBuilder().Build());
             services.AddPrinting();
@@ -288,7 +317,7 @@ public sealed class A_print_job
         });
 
     /// <summary>The other end of the wire.</summary>
-    private sealed class Printer : HttpMessageHandler
+    internal sealed class Printer : HttpMessageHandler
     {
         public HttpStatusCode Answer { get; set; } = HttpStatusCode.OK;
         public RetryConditionHeaderValue? RetryAfter { get; set; }

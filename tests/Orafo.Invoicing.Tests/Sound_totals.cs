@@ -32,7 +32,27 @@ public sealed class Sound_totals
         yield return Case("BR-S-08", "the coupon is not the sum of its shares", With(Examples.Vat(22m, 11.75m, 2.59m), Examples.Vat(10m, 8.24m, 0.82m)));
     }
 
-    [TestCaseSource(nameof(Unsound))]
+    /// <summary>The worked example of shipping and a coupon.</summary>
+    private static readonly OrderTotals Shipped = Examples.All["shipping-and-coupon"].Totals;
+
+    private static IEnumerable<TestCaseData> UnsoundWithShipping()
+    {
+        yield return Case("BR-CO-12", "the charge is not the sum of its shares", Shipped with { Charge = 4.91m, Net = 26.73m, Gross = 31.28m });
+        yield return Case("BR-CO-12", "the charge is there and its shares are not", Shipped with { VatBreakdown = [.. Shipped.VatBreakdown.Select(vat => vat with { Charge = 0m })] });
+        // What a version that does not know charges makes of it.
+        yield return Case("BR-CO-13", "the charge is lost", Shipped with { Charge = 0m, VatBreakdown = [.. Shipped.VatBreakdown.Select(vat => vat with { Charge = 0m })] });
+        yield return Case("BR-CO-13", "the charge is not added", Shipped with { Net = 21.82m });
+        yield return Case("BR-DEC", "a share of the charge is not whole cents", Charged(2.885m, 2.015m));
+        yield return Case("BR-DEC", "a share of the charge is negative", Charged(5.90m, -1.00m));
+        yield return Case("BR-S-08", "the charge is not taxed", Taxed(12.82m, 9.00m));
+        yield return Case("BR-S-08", "more is taken off than was bought", Taxed(2.87m, 23.84m));
+        yield return Case("BR-S-08", "the coupon is not the sum of its shares", Taxed(15.70m, 11.01m));
+    }
+
+    [Test]
+    public void Of_shipping_are_those_that_keep_every_rule() => Assert.That(SoundTotals.BrokenRule(Lines, Shipped), Is.Null);
+
+    [TestCaseSource(nameof(Unsound)), TestCaseSource(nameof(UnsoundWithShipping))]
     public void Are_not_those_that_break_one(string rule, OrderTotals totals, PricedLine[] lines) =>
         Assert.That(SoundTotals.BrokenRule(lines, totals), Is.EqualTo(rule));
 
@@ -51,6 +71,15 @@ public sealed class Sound_totals
     {
         var sum = vat.Sum(subtotal => subtotal.VatAmount);
         return Totals with { VatBreakdown = vat, Vat = sum, Gross = Totals.Net + sum };
+    }
+
+    private static OrderTotals Charged(decimal normal, decimal reduced) =>
+        Shipped with { VatBreakdown = [Shipped.VatBreakdown[0] with { Charge = normal }, Shipped.VatBreakdown[1] with { Charge = reduced }] };
+
+    private static OrderTotals Taxed(decimal normal, decimal reduced)
+    {
+        var (a, b) = (Examples.Vat(22m, normal, Math.Round(normal * 0.22m, 2), charge: 2.88m), Examples.Vat(10m, reduced, Math.Round(reduced * 0.10m, 2), charge: 2.02m));
+        return Shipped with { VatBreakdown = [a, b], Vat = a.VatAmount + b.VatAmount, Gross = Shipped.Net + a.VatAmount + b.VatAmount };
     }
 
     private static TestCaseData Case(string rule, string what, OrderTotals totals, PricedLine[]? lines = null) =>

@@ -34,6 +34,33 @@ public sealed class A_bench
     }
 
     [Test]
+    public async Task Measures_the_intake_by_itself()
+    {
+        var json = Path.GetTempFileName();
+        try
+        {
+            var before = Testing.Mesh.Leftovers("bench-intake");
+            var (exitCode, output) = await Testing.Mesh.RunLauncherAsync("bench", "intake", "--orders", "201", "--clients", "4", "--json", json);
+            Assert.That(exitCode, Is.Zero, output);
+
+            var figures = JsonDocument.Parse(await File.ReadAllTextAsync(json)).RootElement;
+            using (Assert.EnterMultipleScope())
+            {
+                foreach (var figure in new[] { "acceptedPerSecond", "p50Ms", "p99Ms", "commitsPerOrder" })
+                    Assert.That(figures.GetProperty(figure).GetDouble(), Is.Positive, figure);
+                foreach (var part in new[] { "ordering", "postgresql", "rabbitmq", "clients" })
+                    Assert.That(figures.GetProperty("cpuSecondsPer1000OrdersOf").GetProperty(part).GetDouble(), Is.Positive, part);
+                Assert.That(figures.GetProperty("memoryMiB").EnumerateArray().Select(memory => memory.GetDouble()), Has.Exactly(3).Items.And.All.Positive);
+                Assert.That(Testing.Mesh.Leftovers("bench-intake"), Is.SubsetOf(before));
+            }
+        }
+        finally
+        {
+            File.Delete(json);
+        }
+    }
+
+    [Test]
     public async Task Measures_a_queue_of_jobs()
     {
         var json = Path.GetTempFileName();
@@ -49,6 +76,32 @@ public sealed class A_bench
                     Assert.That(figures.GetProperty("queues")[0].GetProperty(figure).GetDouble(), Is.Positive, figure);
                 Assert.That(figures.GetProperty("idle").GetProperty("workers").GetInt32(), Is.EqualTo(2));
                 Assert.That(output, Does.Contain("| 1,000 | 2 |"));
+            }
+        }
+        finally
+        {
+            File.Delete(json);
+        }
+    }
+
+    [Test]
+    public async Task Measures_the_invoice_service_while_print_jobs_gather()
+    {
+        var json = Path.GetTempFileName();
+        try
+        {
+            var before = Testing.Mesh.Leftovers("bench-backlog");
+            var (exitCode, output) = await Testing.Mesh.RunLauncherAsync("bench", "backlog", "--jobs", "1500", "--json", json);
+            Assert.That(exitCode, Is.Zero, output);
+
+            var figures = JsonDocument.Parse(await File.ReadAllTextAsync(json)).RootElement;
+            var samples = figures.GetProperty("samples").EnumerateArray().ToArray();
+            using (Assert.EnterMultipleScope())
+            {
+                Assert.That(samples.Select(sample => sample.GetProperty("waiting").GetInt64()), Is.EqualTo([1000L, 1500L]));
+                Assert.That(samples.Select(sample => sample.GetProperty("heapMiB").GetDouble()), Is.All.InRange(1d, 500d));
+                Assert.That(figures.GetProperty("printed").GetInt64(), Is.Positive);
+                Assert.That(Testing.Mesh.Leftovers("bench-backlog"), Is.SubsetOf(before));
             }
         }
         finally

@@ -1,10 +1,6 @@
-using System.Net.Http.Json;
-using System.Text.Json;
+using Orafo.Cli.Benchmarking;
 using Orafo.Cli.Mesh;
-using Orafo.Cli.Servers;
 using Orafo.Testing;
-using RabbitMQ.Client;
-using RabbitMQ.Client.Events;
 
 namespace Orafo.Mesh.Tests;
 
@@ -23,8 +19,7 @@ public sealed class A_slow_page
     {
         _mesh = await Testing.Mesh.StartAsync(printSeconds: PageSeconds);
         var broker = MeshState.Running(new(_mesh.Directory)).Broker;
-        await PrivateRabbitMq.ControlAsync(BrokerDirectory, broker, TestServers.Watchdog,
-            "eval", $"application:set_env(rabbit, consumer_timeout, {TimeoutSeconds * 1000}), application:set_env(rabbit, channel_tick_interval, 1000).");
+        await AcknowledgementTrap.ShortenPatienceAsync(BrokerDirectory, broker, TestServers.Watchdog, TimeSpan.FromSeconds(TimeoutSeconds));
         // A channel keeps what it began with.
         foreach (var service in MeshService.All)
             await _mesh.KillAsync(service.Name);
@@ -58,40 +53,12 @@ public sealed class A_slow_page
     {
         var before = TimeOuts();
         var status = await _mesh.StatusAsync();
-        await using var connection = await new ConnectionFactory { Uri = new Uri(status.GetProperty("amqp").GetString()!), AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
-        const string Queue = "the-trap";
-        await using (var publisher = await connection.CreateChannelAsync(new CreateChannelOptions(true, true)))
-        {
-            await publisher.QueueDeclareAsync(Queue, durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
-            await publisher.BasicPublishAsync("", Queue, "a page"u8.ToArray());
-        }
-
-        await using var holder = await connection.CreateChannelAsync();
-        var (closed, delivered) = (new TaskCompletionSource<ShutdownEventArgs>(), new TaskCompletionSource());
-        holder.ChannelShutdownAsync += (_, reason) =>
-        {
-            closed.TrySetResult(reason);
-            return Task.CompletedTask;
-        };
-        var consumer = new AsyncEventingBasicConsumer(holder);
-        consumer.ReceivedAsync += (_, _) =>
-        {
-            delivered.TrySetResult();
-            return Task.CompletedTask;
-        };
-        await holder.BasicConsumeAsync(Queue, autoAck: false, consumer);
-        await delivered.Task.WaitAsync(Patience);
-        var reason = await closed.Task.WaitAsync(Patience);
-
-        await using var next = await connection.CreateChannelAsync();
-        BasicGetResult? again = null;
-        await Eventually.Holds(async () => (again = await next.BasicGetAsync(Queue, autoAck: true)) is not null, "it is delivered again");
-        await next.QueueDeleteAsync(Queue);
-        Assert.That((reason.ReplyCode, again!.Redelivered), Is.EqualTo((406, true)), reason.ToString());
+        var held = await AcknowledgementTrap.HoldAsync(new(status.GetProperty("amqp").GetString()!), Patience, CancellationToken.None);
+        Assert.That((held.ReplyCode, held.IsRedelivered), Is.EqualTo((406, true)), held.ReplyText);
+        Assert.That(held.Held, Is.GreaterThan(TimeSpan.FromSeconds(TimeoutSeconds - 1)));
         await Eventually.Holds(() => TimeOuts() == before + 1, "the broker's log says so: that is where the other test looks for it");
     }
 
     /// <summary>How often the broker has lost patience.</summary>
-    private int TimeOuts() => Directory.EnumerateFiles(Path.Combine(BrokerDirectory, "log"), "*.log")
-        .SelectMany(File.ReadLines).Count(line => line.Contains("has timed out waiting for delivery acknowledgement", StringComparison.Ordinal));
+    private int TimeOuts() => AcknowledgementTrap.Losses(BrokerDirectory);
 }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -22,11 +21,7 @@ public sealed class An_order_to_look_up
     public async Task StartService()
     {
         _service = await ConsumerHarness<OrderDetailsDb>.StartAsync(
-            bus =>
-            {
-                bus.AddConsumer<GetOrderDetailsConsumer, GetOrderDetailsDefinition>();
-                bus.AddPrefetch<OrderDetailsPrefetch>();
-            },
+            Shop.Consumers,
             services => services
                 .AddSingleton<IConfiguration>(new ConfigurationBuilder()
                     .AddInMemoryCollection(new Dictionary<string, string?> { ["Catalogue:Directory"] = Samples }).Build())

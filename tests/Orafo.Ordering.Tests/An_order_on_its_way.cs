@@ -31,12 +31,38 @@ public sealed class An_order_on_its_way
         {
             Assert.That(order.Saga.CurrentState, Is.EqualTo("GettingDetails"));
             Assert.That((asked.OrderId, asked.CustomerNumber, asked.CouponCode, asked.SubmittedAt),
-                Is.EqualTo((order.OrderId, "C-1001", "SPRING", DateTimeOffset.UnixEpoch)));
+                Is.EqualTo((order.OrderId, "C-1001", "SPRING", order.SubmittedAt)));
             Assert.That(asked.Lines, Is.EqualTo(order.Order.Lines));
         }
     }
 
-    [TestCase("Completed"), TestCase("Rejected")]
+    [TestCase(null), TestCase("paper"), TestCase("electronic")]
+    public async Task Says_how_its_invoice_gets_to_the_customer(string? delivery)
+    {
+        await using var order = await OrderJourney.Start("GettingDetails");
+        order.Saga.InvoiceDelivery = delivery;
+        await order.Receives(order.DetailsReady);
+        Assert.That(order.Said.OfType<GenerateInvoice>().Single().Delivery, Is.EqualTo(delivery));
+    }
+
+    [Test]
+    public async Task Is_invoiced_and_paid_for_with_its_shipping()
+    {
+        await using var order = await OrderJourney.Start("GettingDetails");
+        var shipped = OrderJourney.Totals with
+        {
+            Charge = 4.90m,
+            Net = 14.90m,
+            Vat = 3.28m,
+            Gross = 18.18m,
+            VatBreakdown = [OrderJourney.Totals.VatBreakdown[0] with { Charge = 4.90m, TaxableAmount = 14.90m, VatAmount = 3.28m }],
+        };
+        await order.Receives(order.DetailsReady with { Totals = shipped });
+        var invoice = order.Said.OfType<GenerateInvoice>().Single().Totals;
+        Assert.That((invoice.Charge, invoice.VatBreakdown.Single(), order.Saga.Total), Is.EqualTo((4.90m, shipped.VatBreakdown[0], new Money(18.18m, "EUR"))));
+    }
+
+    [TestCase("Completed"), TestCase("Rejected"), TestCase("Cancelled")]
     public async Task Forgets_the_customers_address_at_its_end(string end)
     {
         await using var order = await OrderJourney.Start(end);
@@ -50,7 +76,7 @@ public sealed class An_order_on_its_way
         Assert.That(order.Saga.Customer, Is.EqualTo(OrderJourney.Customer));
     }
 
-    [TestCase("Completed"), TestCase("Rejected"), TestCase("Suspended in Invoicing"), TestCase("Suspended in HandingOver")]
+    [TestCase("Completed"), TestCase("Rejected"), TestCase("Cancelled"), TestCase("Suspended in Invoicing"), TestCase("Suspended in HandingOver")]
     public async Task Tells_who_waits_for_it_that_it_needs_nothing_more(string end)
     {
         await using var order = await OrderJourney.Start("GettingDetails");
@@ -63,6 +89,21 @@ public sealed class An_order_on_its_way
         }
 
         await waits.WaitAsync(TimeSpan.FromMinutes(1));
+    }
+
+    [Test]
+    public async Task Tells_who_follows_it_of_each_step()
+    {
+        await using var order = await OrderJourney.Start("GettingDetails");
+        using var follower = order.Watch.TryFollow(order.OrderId)!;
+        using var waiter = order.Watch.TryWatch(order.OrderId)!;
+        foreach (var message in new object[] { order.DetailsReady, order.InvoiceGenerated })
+        {
+            await order.Receives(message);
+            Assert.That(await follower.Wait(TimeSpan.FromMinutes(1), CancellationToken.None), Is.True, order.Saga.CurrentState);
+        }
+
+        Assert.That(await waiter.Wait(TimeSpan.Zero, CancellationToken.None), Is.False, "of one who waits for the end");
     }
 
     [Test]
@@ -80,6 +121,27 @@ public sealed class An_order_on_its_way
 
         await order.Receives(order.Resume);
         Assert.That((order.Saga.SuspendedIn, order.Saga.SuspendedBecause), Is.EqualTo(((string?)null, (string?)null)));
+    }
+
+    [Test]
+    public async Task Knows_who_asked_for_what_the_machine_does_not_do_by_itself()
+    {
+        await using var order = await OrderJourney.Start("Suspended in Invoicing");
+        foreach (var message in new object[] { order.Resume with { RequestedBy = "back-office" }, order.Cancel with { RequestedBy = "web-shop" }, order.Credited })
+            await order.Receives(message);
+        Assert.That(order.Saga.Timeline.Select(transition => (transition.State, transition.By)), Is.EqualTo(new[]
+        {
+            ("GettingDetails", null), ("Invoicing", null), ("Suspended", null), ("Invoicing", "back-office"), ("Crediting", "web-shop"), ("Cancelled", null),
+        }));
+    }
+
+    [Test]
+    public async Task Goes_on_for_the_version_before_that_does_not_say_who_asked()
+    {
+        await using var order = await OrderJourney.Start("Suspended in Invoicing");
+        foreach (var message in new object[] { order.Resume, order.Cancel })
+            await order.Receives(message);
+        Assert.That(order.Saga.Timeline.TakeLast(2).Select(transition => (transition.State, transition.By)), Is.EqualTo(new[] { ("Invoicing", (string?)null), ("Crediting", null) }));
     }
 
     [Test]

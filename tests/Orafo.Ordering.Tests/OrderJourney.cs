@@ -6,8 +6,11 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Npgsql;
 using Orafo.Contracts;
 using Orafo.Ordering.Intake;
+using Orafo.Ordering.Notifying;
 using Orafo.Ordering.Saga;
 
 namespace Orafo.Ordering.Tests;
@@ -18,7 +21,7 @@ internal sealed class OrderJourney : IAsyncDisposable
     public static readonly Party Customer = new() { Name = "Orafo", Street = "Via Maggio 1", PostalCode = "50125", City = "Firenze", Country = "IT" };
     public static readonly RejectionReason[] Reasons = [new() { Code = "unknown-article", Text = "There is no article NOPE-1.", Pointer = "/lines/0/sku" }];
 
-    private static readonly OrderTotals Totals = new()
+    public static readonly OrderTotals Totals = new()
     {
         Currency = "EUR",
         LinesNet = 10m,
@@ -29,7 +32,7 @@ internal sealed class OrderJourney : IAsyncDisposable
         VatBreakdown = [new() { Category = "S", Rate = 22m, TaxableAmount = 10m, VatAmount = 2.20m }],
     };
 
-    private static readonly PricedLine[] PricedLines =
+    public static readonly PricedLine[] PricedLines =
     [
         new() { Sku = "MUG-01", Name = "Mug", Quantity = 1, UnitPrice = 10m, VatCategory = "S", VatRate = 22m, NetAmount = 10m },
     ];
@@ -46,14 +49,16 @@ internal sealed class OrderJourney : IAsyncDisposable
     }
 
     public Guid OrderId { get; } = Guid.CreateVersion7();
+    public DateTimeOffset SubmittedAt { get; } = TimeProvider.System.GetUtcNow();
 
     /// <summary>What the intake stores, with the saga that it begins.</summary>
     public Order Order => new()
     {
         Id = OrderId,
+        Client = "shop",
         CustomerNumber = "C-1001",
         CouponCode = "SPRING",
-        SubmittedAt = DateTimeOffset.UnixEpoch,
+        SubmittedAt = SubmittedAt,
         Lines = [new() { Sku = "MUG-01", Quantity = 1 }],
     };
 
@@ -64,7 +69,14 @@ internal sealed class OrderJourney : IAsyncDisposable
     public InvoiceFailed InvoiceFailed => new() { OrderId = OrderId, InvoiceNumber = "2026-000001", Reason = "The printer is out of paper." };
     public OrderHandedOver HandedOver => new() { OrderId = OrderId, HandedOverAt = DateTimeOffset.UnixEpoch };
     public HandOverFailed HandOverFailed => new() { OrderId = OrderId, Reason = "The carrier is on strike." };
+    public HandOverRecalled Recalled => new() { OrderId = OrderId };
+    public HandOverRecallRefused RecallRefused => new() { OrderId = OrderId, Reason = "The parcel has left." };
+    public InvoiceCredited Credited => new() { OrderId = OrderId, InvoiceNumber = "2026-000001", CreditNoteNumber = "C2026-000001" };
+    public CancelOrder Cancel => new() { OrderId = OrderId, Reason = "The customer changed their mind." };
     public ResumeOrder Resume => new() { OrderId = OrderId };
+
+    /// <summary>About the attempt that is under way.</summary>
+    public OrderStepOverdue StepOverdue => new() { OrderId = OrderId, Step = Saga.CurrentState, Attempt = Saga.StepAttempts };
 
     /// <summary>What brings an order that was stored into a state.</summary>
     public IReadOnlyList<object> WayTo(string state) => state switch
@@ -74,6 +86,9 @@ internal sealed class OrderJourney : IAsyncDisposable
         "HandingOver" => [DetailsReady, InvoiceIssued, InvoiceGenerated],
         "Completed" => [DetailsReady, InvoiceIssued, InvoiceGenerated, HandedOver],
         "Rejected" => [DetailsRejected],
+        "Recalling" => [.. WayTo("HandingOver"), Cancel],
+        "Crediting" => [.. WayTo("Invoicing"), Cancel],
+        "Cancelled" => [.. WayTo("Crediting"), Credited],
         "Suspended in Invoicing" => [DetailsReady, InvoiceIssued, InvoiceFailed],
         "Suspended in HandingOver" => [DetailsReady, InvoiceIssued, InvoiceGenerated, HandOverFailed],
         _ => throw new ArgumentOutOfRangeException(nameof(state), state, "Unknown state."),
@@ -84,8 +99,18 @@ internal sealed class OrderJourney : IAsyncDisposable
     {
         var services = new ServiceCollection()
             .AddSingleton(TimeProvider.System)
+            .AddSingleton(Options.Create(new StepOptions()))
             .AddSingleton<IHostApplicationLifetime>(new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance))
             .AddSingleton<OrderWatch>()
+            // Without a key nobody is called back, and nobody asks a database.
+            .AddLogging()
+            .AddSingleton(NpgsqlDataSource.Create("Host=nowhere"))
+            .AddJobQueue<TellClient>(TellClient.Queue)
+            .AddSingleton(Options.Create(new CallbackOptions()))
+            .AddSingleton<KnownCallbacks>()
+            .AddStateObserver<OrderSaga, OrderWatchObserver>()
+            .AddSingleton<OrderPace>()
+            .AddStateObserver<OrderSaga, OrderPace>(services => services.GetRequiredService<OrderPace>())
             .AddMassTransitTestHarness(bus =>
             {
                 bus.DisableUsageTelemetry();
@@ -103,6 +128,13 @@ internal sealed class OrderJourney : IAsyncDisposable
         return journey;
     }
 
+    /// <summary>As who looks for them does with a step that is overdue: it is told of once.</summary>
+    public async Task<Exception?> IsOverdue()
+    {
+        Saga.IsWatched = false;
+        return await Receives(StepOverdue);
+    }
+
     /// <summary>Returns when the saga has consumed this very message, or thrown at it.</summary>
     public async Task<Exception?> Receives(object message)
     {
@@ -114,8 +146,12 @@ internal sealed class OrderJourney : IAsyncDisposable
 
     public OrderSaga Saga => _services.GetRequiredService<IndexedSagaDictionary<OrderSaga>>()[OrderId].Instance;
 
+    public OrderStateMachine Machine => _services.GetRequiredService<OrderStateMachine>();
+
     /// <summary>Not running: it finds nothing out by itself.</summary>
     public OrderWatch Watch => _services.GetRequiredService<OrderWatch>();
+
+    public OrderPace Pace => _services.GetRequiredService<OrderPace>();
 
     /// <summary>What the saga itself published, in order.</summary>
     public IReadOnlyList<object> Said => _observer.Said;

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Net;
 using MassTransit;
 using MassTransit.EntityFrameworkCoreIntegration;
@@ -52,6 +53,30 @@ public sealed class A_scope
 
         Assert.That(
             await service.Effects("noted", Noter.Scopes * Noter.Saves), Is.EquivalentTo(Enumerable.Range(0, Noter.Scopes * Noter.Saves)));
+    }
+
+    /// <summary>One that held it for the rest of its scope would, among as many as there are connections, wait for another one for ever.</summary>
+    [Test]
+    public async Task Holds_no_connection_after_a_query_whoever_had_its_DbContext_before()
+    {
+        await using var service = await LedgerService.Start();
+        // Relay, hand-off and all who look now and then have had DbContexts of the pool.
+        for (var i = 0; i < 20; i++)
+            await LedgerService.Publish(service.Instances[0], isLeftToRelay: i % 2 == 0, new Note("noted", i));
+        await service.Effects("noted", 20);
+        await service.Quiet();
+
+        List<AsyncServiceScope> scopes = [];
+        for (var i = 0; i < 20; i++)
+        {
+            scopes.Add(service.Instances[0].Services.CreateAsyncScope());
+            var db = scopes[i].ServiceProvider.GetRequiredService<LedgerDb>();
+            await db.Set<OutboxMessage>().AnyAsync();
+            Assert.That(db.Database.GetDbConnection().State, Is.EqualTo(ConnectionState.Closed), $"the {i + 1}. DbContext");
+        }
+
+        foreach (var scope in scopes)
+            await scope.DisposeAsync();
     }
 
     [Test]

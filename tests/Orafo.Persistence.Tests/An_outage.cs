@@ -43,9 +43,11 @@ public sealed class An_outage
         {
             Assert.That(idle, Is.LessThan(0.2), "cores that were busy with waiting");
             var warnings = service.Log!.Lines.Where(line => line.Level >= LogLevel.Warning).ToLookup(line => line.IsOurs);
-            Assert.That(warnings[true].Select(line => line.Text.Split(':')[0]), Is.Unique, "what we say, by its cause");
-            Assert.That(warnings[false].Select(line => line.Template), Is.Unique, "what MassTransit says");
+            Assert.That(SaidAgain(warnings[true], line => line.Text.Split(':')[0]), Is.Empty, "what we say, by its cause");
+            Assert.That(SaidAgain(warnings[false], line => line.Template), Is.Empty, "what MassTransit says");
             Assert.That(warnings.Sum(lines => lines.Count()), Is.InRange(1, 10));
+            // MassTransit would wait for longer and longer, each endpoint by itself, and the broker be back long before.
+            Assert.That(service.Log.Lines.Where(line => line.Template.StartsWith("Retrying", StringComparison.Ordinal)).Select(line => line.Text), Is.Empty);
         });
         Assert.That((await service.Broker.QueuesAsync()).Keys, Has.None.Contains("_error"));
     }
@@ -141,6 +143,12 @@ public sealed class An_outage
             await _servers.Broker.ControlAsync("eval", "application:set_env(rabbit, max_message_size, 134217728).");
         }
     }
+
+    /// <summary>Within a minute; a busy machine makes an outage last longer than one.</summary>
+    private static IEnumerable<string> SaidAgain(IEnumerable<LogLine> lines, Func<LogLine, string> what) =>
+        from same in lines.GroupBy(what, StringComparer.Ordinal)
+        where same.Zip(same.Skip(1)).Any(two => Stopwatch.GetElapsedTime(two.First.At, two.Second.At) < TimeSpan.FromSeconds(59))
+        select same.Key;
 
     /// <summary>None has left, and none is blamed.</summary>
     private static async Task AllWait(LedgerService service, int messages)

@@ -144,14 +144,6 @@ public sealed class An_outbox
     }
 
     [Test]
-    public async Task Needs_no_consumer_for_an_event_that_is_true_whether_or_not_anybody_listens()
-    {
-        await using var service = await LedgerService.Start();
-        await service.Publish(new OrderCancelled { OrderId = Guid.CreateVersion7(), Reason = "none", CancelledAt = DateTimeOffset.UnixEpoch });
-        await service.Quiet();
-    }
-
-    [Test]
     public async Task Is_relayed_by_whoever_comes_next_if_its_own_relay_is_gone()
     {
         await using var service = await LedgerService.Start();

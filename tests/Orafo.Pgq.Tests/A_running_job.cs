@@ -144,6 +144,46 @@ public sealed class A_running_job
     }
 
     [Test]
+    public async Task Is_asked_to_stop_if_and_only_if_the_callers_transaction_commits()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var begun = new TaskCompletionSource();
+        shop.Handle = async (_, cancellation) =>
+        {
+            begun.TrySetResult();
+            await Task.Delay(Timeout.Infinite, cancellation); // The job: it ends when it is cancelled.
+            return JobOutcome.Done();
+        };
+        var queue = await shop.Worker(worker =>
+        {
+            ShortLease(worker);
+            worker.Parallelism = 1;
+        });
+        NewJob<string>[] jobs = [new("running"), new("waiting")];
+        await queue.PublishAsync(jobs);
+        await begun.Task;
+        await using var connection = await shop.Database.OpenConnectionAsync();
+        foreach (var commits in new[] { false, true })
+        {
+            await using var transaction = await connection.BeginTransactionAsync();
+            foreach (var job in jobs)
+                Assert.That(await queue.AskToCancelAsync(transaction, job.Id), Is.True);
+            Assert.That(await queue.AskToCancelAsync(transaction, Guid.CreateVersion7()), Is.False);
+            if (commits)
+                await transaction.CommitAsync();
+            else
+                await transaction.RollbackAsync();
+            if (!commits)
+                Assert.That((await shop.Count(JobStates.Running), await shop.Count(JobStates.Waiting)), Is.EqualTo((1L, 1L)));
+        }
+
+        await shop.Until(JobStates.Cancelled, 2);
+        Assert.That(shop.Attempts, Has.Count.EqualTo(1));
+        await using var late = await connection.BeginTransactionAsync();
+        Assert.That(await queue.AskToCancelAsync(late, jobs[0].Id), Is.False, "it is over");
+    }
+
+    [Test]
     public async Task Can_be_cancelled_although_it_fails_before_it_knows()
     {
         await using var shop = await Workshop.OpenAsync();

@@ -42,6 +42,45 @@ public sealed class The_printer
     }
 
     [Test]
+    public async Task Prints_on_the_tray_that_is_wanted_in_the_order_in_which_they_came()
+    {
+        using var device = Start(trays: 2);
+        var onSecond = Enumerable.Range(1, 3).Select(number => device.Print($"second-{number}", tray: 2)).ToArray();
+        var onAny = device.Print("any");
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.That(((await onSecond[0]).Tray, (await onAny).Tray), Is.EqualTo((2, 1)), "who takes any need not wait behind those who do not");
+        foreach (var page in onSecond[1..])
+        {
+            Assert.That(page.IsCompleted, Is.False);
+            while (!page.IsCompleted)
+            {
+                _time.Advance(TimeSpan.FromSeconds(5));
+                await Task.Yield();
+            }
+
+            Assert.That((await page).Tray, Is.EqualTo(2));
+        }
+
+        // It is out: no other tray prints it again.
+        Assert.That((await device.Print("second-1", tray: 1)).Tray, Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Prints_on_the_other_trays_while_one_is_jammed()
+    {
+        using var device = Start(trays: 2);
+        device.Set(new() { JammedTray = 1 });
+        var (jammed, other) = (device.Print("1", tray: 1), device.Print("2", tray: 2));
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.That(async () => await jammed, Throws.InstanceOf<PrinterException>().With.Message.EqualTo("The paper is jammed."));
+        Assert.That(((await other).Tray, device.FaultReport.Met["jammedTray"]), Is.EqualTo((2, 1L)));
+        device.Set(new());
+        var again = device.Print("1", tray: 1);
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.That((await again).Tray, Is.EqualTo(1));
+    }
+
+    [Test]
     public async Task Prints_a_number_once_even_if_it_is_asked_twice_at_the_same_time()
     {
         using var device = Start(trays: 2);

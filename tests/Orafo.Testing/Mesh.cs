@@ -39,7 +39,19 @@ public sealed class Mesh : IAsyncDisposable
             throw new OrafoException($"The mesh does not start:\n{output}\n{string.Join('\n', System.IO.Directory.EnumerateFiles(Path.Combine(_directory, "logs")).Select(File.ReadAllText))}");
         var supervisor = Orafo.Cli.Mesh.MeshState.Running(new(_directory)).Supervisor;
         TestServers.Watchdog.Register(supervisor.Pid, supervisor.StartTime);
-        Api = new HttpClient { BaseAddress = new Uri((await StatusAsync()).GetProperty("api").GetString()!), Timeout = TimeSpan.FromSeconds(30) };
+        Api = await ConnectAsync();
+        Api.Timeout = TimeSpan.FromSeconds(30);
+    }
+
+    /// <summary>Another client of the intake, with its key.</summary>
+    public async Task<HttpClient> ConnectAsync()
+    {
+        var status = await StatusAsync();
+        return new HttpClient
+        {
+            BaseAddress = new Uri(status.GetProperty("api").GetString()!),
+            DefaultRequestHeaders = { { "X-Api-Key", status.GetProperty("apiKey").GetString() } },
+        };
     }
 
     /// <summary>Runs a command of the launcher on this mesh.</summary>

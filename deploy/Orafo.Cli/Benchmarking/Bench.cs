@@ -1,7 +1,5 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net.Http.Json;
-using System.Text;
 using System.Text.Json;
 using Npgsql;
 using Orafo.Cli.Mesh;
@@ -11,12 +9,13 @@ namespace Orafo.Cli.Benchmarking;
 
 /// <summary>Loads a mesh with sample orders and measures it. Bounded in orders and in time.</summary>
 /// <param name="state">The mesh.</param>
+/// <param name="api">Speaks to the intake; disposed of with this.</param>
 /// <param name="postgres">The superuser's connection string to the intake's database.</param>
 /// <param name="order">What is placed.</param>
 /// <param name="orders">How many.</param>
 /// <param name="backlogs">How many wait before a service that is stopped, before it may go on: one after another.</param>
 /// <param name="screen">Hears how far it is.</param>
-internal sealed class Bench(MeshState state, string postgres, string order, int orders, IReadOnlyList<int> backlogs, TextWriter screen) : IDisposable
+internal sealed class Bench(MeshState state, HttpClient api, string postgres, string order, int orders, IReadOnlyList<int> backlogs, TextWriter screen) : IDisposable
 {
     private const int Clients = 32;
     private const int WarmUpOrders = 5000;
@@ -25,12 +24,14 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);
 
     private readonly NpgsqlDataSource _ordering = NpgsqlDataSource.Create(postgres);
-    private readonly HttpClient _api = new() { BaseAddress = new Uri(state.Url(MeshService.Ordering)) };
+    private readonly HttpClient _api = api;
+    private readonly OrderLoad _load = new(api, order, Clients);
 
     public async Task<BenchReport> Run(CancellationToken stop)
     {
         screen.WriteLine($"Warming up with {WarmUpOrders} orders …");
-        var finished = await Finish(0, await PlaceAll(WarmUpOrders, stop), stop);
+        await _load.PlaceAll(WarmUpOrders, stop);
+        var finished = await Finish(0, WarmUpOrders, stop);
         screen.WriteLine($"{LoneOrders} lone orders …");
         var lone = await PlaceAlone(stop);
         finished = await Finish(finished, LoneOrders, stop);
@@ -38,8 +39,7 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
         screen.WriteLine($"{orders} orders from {Clients} clients …");
         var before = await Usage.Of(state, _ordering, stop);
         var started = Stopwatch.GetTimestamp();
-        var intake = new ConcurrentBag<double>();
-        await PlaceAll(orders, stop, intake);
+        var intake = await _load.PlaceAll(orders, stop);
         var taken = Stopwatch.GetElapsedTime(started);
         finished = await Finish(finished, orders, stop);
         var elapsed = Stopwatch.GetElapsedTime(started);
@@ -62,11 +62,11 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
             OrdersPerSecond = orders / elapsed.TotalSeconds,
             CpuSecondsPer1000Orders = cpu.Values.Sum(),
             CpuSecondsPer1000OrdersOf = cpu,
-            LoneOrderP50Ms = Percentile(lone, 50),
-            LoneOrderP99Ms = Percentile(lone, 99),
+            LoneOrderP50Ms = OrderLoad.Percentile(lone, 50),
+            LoneOrderP99Ms = OrderLoad.Percentile(lone, 99),
             IntakePerSecond = orders / taken.TotalSeconds,
-            IntakeP50Ms = Percentile(intake, 50),
-            IntakeP99Ms = Percentile(intake, 99),
+            IntakeP50Ms = OrderLoad.Percentile(intake, 50),
+            IntakeP99Ms = OrderLoad.Percentile(intake, 99),
             SqlRoundTripsPerOrder = (double?)(after.RoundTrips - before.RoundTrips) / orders,
             CommitsPerOrder = (double)(after.Commits - before.Commits) / orders,
             PeakMemoryMiB = memory,
@@ -80,42 +80,19 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
         _ordering.Dispose();
     }
 
-    /// <summary>Places orders as fast as they are taken.</summary>
-    private async Task<int> PlaceAll(int count, CancellationToken stop, ConcurrentBag<double>? milliseconds = null)
-    {
-        var left = count;
-        await Task.WhenAll(Enumerable.Range(0, Clients).Select(async _ =>
-        {
-            while (Interlocked.Decrement(ref left) >= 0)
-            {
-                var started = Stopwatch.GetTimestamp();
-                await Place(stop);
-                milliseconds?.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
-            }
-        }));
-        return count;
-    }
-
-    private async Task<Uri> Place(CancellationToken stop)
-    {
-        using var body = new StringContent(order, Encoding.UTF8, "application/json");
-        using var answer = await _api.PostAsync(new Uri("orders", UriKind.Relative), body, stop);
-        answer.EnsureSuccessStatusCode();
-        return answer.Headers.Location!;
-    }
-
     private async Task<List<double>> PlaceAlone(CancellationToken stop)
     {
         List<double> milliseconds = [];
         using var timer = new PeriodicTimer(BetweenLoneOrders);
         for (var i = 0; i < LoneOrders && await timer.WaitForNextTickAsync(stop); i++)
         {
-            var location = await Place(stop);
+            var location = await _load.Place(stop);
             var started = Stopwatch.GetTimestamp();
             await AwaitCompletion(location, stop);
             milliseconds.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
         }
 
+        milliseconds.Sort();
         return milliseconds;
     }
 
@@ -137,7 +114,7 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
         service.Signal(ChildProcess.Stop);
         try
         {
-            await PlaceAll(backlog, stop);
+            await _load.PlaceAll(backlog, stop);
             await Await(BenchStatements.GettingDetails, waiting => waiting == backlog, stop);
         }
         finally
@@ -166,11 +143,5 @@ internal sealed class Bench(MeshState state, string postgres, string order, int 
                 throw new OrafoException($"After {Patience.TotalMinutes} minutes not all orders are where they should be.");
             await Task.Delay(50, stop);
         }
-    }
-
-    private static double Percentile(IEnumerable<double> values, int percent)
-    {
-        var sorted = values.Order().ToArray();
-        return sorted[Math.Min(sorted.Length - 1, sorted.Length * percent / 100)];
     }
 }

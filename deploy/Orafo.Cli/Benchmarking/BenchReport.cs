@@ -12,7 +12,7 @@ internal sealed record BenchReport
     /// <summary>From the first POST to the last Completed.</summary>
     public required double OrdersPerSecond { get; init; }
 
-    /// <summary>Of services, printer, PostgreSQL and RabbitMQ together; the load generator is left out.</summary>
+    /// <summary>Of services, devices, PostgreSQL and RabbitMQ together; the load generator is left out.</summary>
     public required double CpuSecondsPer1000Orders { get; init; }
 
     public required IReadOnlyDictionary<string, double> CpuSecondsPer1000OrdersOf { get; init; }

@@ -10,6 +10,8 @@ namespace Orafo.Cli.Commands;
 /// <summary><c>audit</c>: proves that each order was done once and completely, or says where not.</summary>
 internal static class AuditCommand
 {
+    private static readonly TimeSpan PatienceWithEnds = TimeSpan.FromSeconds(30);
+
     /// <returns>0 only if the ledgers are clean.</returns>
     public static async Task<int> RunAsync(DataDirectory data, CancellationToken stop) => Show(await Audit(data, stop));
 
@@ -23,8 +25,10 @@ internal static class AuditCommand
             "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{BrokerUsers.Administrator}:{secrets.Broker}")));
         try
         {
-            var audit = new Audit(service => Databases.ConnectionString(state.PostgresPort, service.Database, MeshService.AuditRole, secrets.Audit, connections: 4));
-            return await audit.RunAsync(management, stop);
+            var audit = new Audit(
+                service => Databases.ConnectionString(state.PostgresPort, service.Database, MeshService.AuditRole, secrets.Audit, connections: 4), PatienceWithEnds);
+            using var carrier = new HttpClient { BaseAddress = new Uri(state.Url(MeshService.Carrier)) };
+            return await audit.RunAsync(management, carrier, stop);
         }
         catch (Exception e) when (e is NpgsqlException or HttpRequestException)
         {

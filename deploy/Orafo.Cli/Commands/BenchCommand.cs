@@ -9,6 +9,7 @@ namespace Orafo.Cli.Commands;
 internal static class BenchCommand
 {
     public const int MostOrders = 1_000_000;
+    public const int MostClients = 1000;
     private static readonly JsonSerializerOptions Format = new(JsonSerializerOptions.Web) { WriteIndented = true };
 
     /// <param name="orders">How many.</param>
@@ -16,20 +17,46 @@ internal static class BenchCommand
     /// <param name="json">Where the figures go as JSON, besides the screen.</param>
     public static async Task<int> RunAsync(int orders, IReadOnlyList<int> backlogs, string? json, CancellationToken stop)
     {
-        var report = await OwnMesh.Run("bench", data => Measure(data, orders, backlogs, stop), stop);
+        var report = await OwnMesh.Run("bench", Measure, stop);
         Console.Write(report.Table());
-        if (json is not null)
-            await File.WriteAllTextAsync(json, JsonSerializer.Serialize(report, Format) + "\n", stop);
+        await Write(report, json, stop);
         return 0;
+
+        async Task<BenchReport> Measure(DataDirectory data)
+        {
+            var state = MeshState.Load(data)!;
+            using var bench = new Bench(state, Intake.Connect(data), Ordering(state, data), await Sample(stop), orders, backlogs, Console.Out);
+            return await bench.Run(stop);
+        }
     }
 
-    private static async Task<BenchReport> Measure(DataDirectory data, int orders, IReadOnlyList<int> backlogs, CancellationToken stop)
+    /// <param name="orders">How many.</param>
+    /// <param name="clients">How many place them.</param>
+    /// <param name="json">Where the figures go as JSON, besides the screen.</param>
+    public static async Task<int> IntakeAsync(int orders, int clients, string? json, CancellationToken stop)
     {
-        var state = MeshState.Load(data)!;
-        var postgres = Databases.ConnectionString(
-            state.PostgresPort, MeshService.Named(MeshService.Ordering).Database, PrivatePostgres.User, Secrets.LoadOrCreate(data.Secrets).Postgres, connections: 2);
-        var sample = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy", "samples", "orders", "good-espresso.json"), stop);
-        using var bench = new Bench(state, postgres, sample, orders, backlogs, Console.Out);
-        return await bench.Run(stop);
+        var report = await OwnMesh.Run("bench-intake", Measure, stop);
+        Console.Write(report.Table());
+        await Write(report, json, stop);
+        return 0;
+
+        async Task<IntakeReport> Measure(DataDirectory data)
+        {
+            var state = MeshState.Load(data)!;
+            using var api = Intake.Connect(data);
+            return await new IntakeBench(state, api, Ordering(state, data), await Sample(stop), orders, clients, Console.Out).Run(stop);
+        }
+    }
+
+    private static string Ordering(MeshState state, DataDirectory data) => Databases.ConnectionString(
+        state.PostgresPort, MeshService.Named(MeshService.Ordering).Database, PrivatePostgres.User, Secrets.LoadOrCreate(data.Secrets).Postgres, connections: 2);
+
+    private static Task<string> Sample(CancellationToken stop) =>
+        File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy", "samples", "orders", "good-espresso.json"), stop);
+
+    private static async Task Write<T>(T report, string? json, CancellationToken stop)
+    {
+        if (json is not null)
+            await File.WriteAllTextAsync(json, JsonSerializer.Serialize(report, Format) + "\n", stop);
     }
 }

@@ -5,46 +5,63 @@ using Orafo.Cli.Mesh;
 
 namespace Orafo.Cli.Commands;
 
-/// <summary><c>chaos</c>: kills the parts of a mesh of its own, again and again, under load, and audits what came of the orders.</summary>
+/// <summary><c>chaos</c>: does at random what clients do, while parts of a mesh of its own are killed and devices fail, and audits what came of it.</summary>
 internal static class ChaosCommand
 {
-    public const int MostOrders = 1_000_000;
+    public const int MostOperations = 1_000_000;
 
     private static readonly TimeSpan PatienceWithMessages = TimeSpan.FromMinutes(3);
     private static readonly string[] Servers = ["postgresql", "rabbitmq"];
 
     /// <summary>Whom to kill unless told otherwise.</summary>
-    public static IReadOnlyList<string> Services { get; } = [.. MeshService.All.Select(service => service.Name), MeshService.Printer];
+    public static IReadOnlyList<string> Services { get; } = [.. MeshService.All.Select(service => service.Name), MeshService.Printer, MeshService.Carrier];
 
     /// <summary>Whom it knows how to kill.</summary>
     public static IReadOnlyList<string> Everybody { get; } = [.. Services, .. Servers];
 
-    /// <returns>0 only if each order was done once and completely, the good ones completed and the bad ones rejected.</returns>
-    public static Task<int> RunAsync(ChaosPlan plan, CancellationToken stop) => OwnMesh.Run("chaos", data => Run(data, plan, stop), stop);
+    /// <summary>Few attempts and short pauses, so that a device that fails for seconds suspends some orders, and does not keep the others for minutes.</summary>
+    private static readonly MeshSettings Settings = new()
+    {
+        Services = new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["Printing__Attempts"] = "2",
+            ["Printing__Timeout"] = "00:00:05",
+            ["Printing__FirstPause"] = "00:00:00.2",
+            ["Printing__LongestPause"] = "00:00:01",
+            ["Shipping__Attempts"] = "2",
+            ["Shipping__Timeout"] = "00:00:03",
+            ["Shipping__FirstPause"] = "00:00:00.2",
+            ["Shipping__LongestPause"] = "00:00:01",
+            // A recall that was given up has no answer: the step is asked for again, and suspended then.
+            ["Steps__Recalling"] = "00:00:05",
+            ["Steps__MostAttempts"] = "2",
+        },
+    };
+
+    /// <returns>0 only if each order was done once and completely, and became what it should.</returns>
+    public static Task<int> RunAsync(ChaosPlan plan, CancellationToken stop) => OwnMesh.Run("chaos", data => Run(data, plan, stop), stop, Settings);
 
     private static async Task<int> Run(DataDirectory data, ChaosPlan plan, CancellationToken stop)
     {
-        Console.WriteLine($"{plan.Orders} orders; kills every {plan.SecondsBetweenKills} s or so: {string.Join(", ", plan.Parts)}; seed {plan.Seed} …");
+        Console.WriteLine($"{plan.Operations} operations; a kill and a device's trouble every {plan.SecondsBetweenKills} s or so: {string.Join(", ", plan.Parts)}; seed {plan.Seed} …");
         var started = TimeProvider.System.GetTimestamp();
-        using var chaos = new Chaos(data, plan, await Sample("good-espresso", stop), await Sample("bad-everything", stop), Console.Out);
+        using var chaos = new Chaos(data, plan, await SampleOrder.Load(stop), Console.Out);
         await chaos.Run(stop);
         var report = await AuditWhenQuiet(data, stop);
-        Console.WriteLine($"{chaos.Kills.Values.Sum()} kills in {TimeProvider.System.GetElapsedTime(started).TotalSeconds:0} s");
-        foreach (var (part, kills) in chaos.Kills)
-            Console.WriteLine($"  {kills,8} {part}");
-        Console.WriteLine($"{chaos.RefusedRequests} requests were refused or unanswered, and repeated");
-
-        Expect("Rejected", (plan.Orders + 9) / 10);
-        Expect("Completed", plan.Orders - ((plan.Orders + 9) / 10));
-        if (chaos.DoubleIds > 0)
-            report.Faults.Add($"{chaos.DoubleIds} orders got the id of another one.");
+        report.Faults.AddRange(await chaos.Judge(stop));
+        Console.WriteLine($"{chaos.Operations.Values.Sum()} operations in {TimeProvider.System.GetElapsedTime(started).TotalSeconds:0} s, seed {plan.Seed}");
+        Show(chaos.Operations);
+        Console.WriteLine($"{chaos.Disturbances.Values.Sum()} disturbances");
+        Show(chaos.Disturbances);
+        Console.WriteLine("Of the requests");
+        Show(chaos.Answers);
         return AuditCommand.Show(report);
+    }
 
-        void Expect(string state, int orders)
-        {
-            if (report.Orders.GetValueOrDefault(state) != orders)
-                report.Faults.Add($"{orders} orders should be {state}.");
-        }
+    private static void Show<T>(SortedDictionary<T, int> counts) where T : notnull
+    {
+        foreach (var (what, count) in counts)
+            Console.WriteLine($"  {count,8} {what}");
     }
 
     /// <summary>Late duplicates are still under way when the last order is done: they must not have effects either. And what was killed last may not be back.</summary>
@@ -72,7 +89,4 @@ internal static class ChaosCommand
             await Task.Delay(TimeSpan.FromSeconds(1), stop);
         }
     }
-
-    private static Task<string> Sample(string name, CancellationToken stop) =>
-        File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy", "samples", "orders", name + ".json"), stop);
 }

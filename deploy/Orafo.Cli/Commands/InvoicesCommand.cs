@@ -9,40 +9,55 @@ namespace Orafo.Cli.Commands;
 /// <summary><c>invoices verify</c>: proves that the numbers of each series are dense and in order, and that nothing that was issued was changed.</summary>
 internal static class InvoicesCommand
 {
+    /// <summary>The exit code that says nothing about the invoices: they could not be read.</summary>
+    public const int CouldNotLook = 2;
+
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     /// <param name="data">The mesh; work may go on.</param>
     /// <param name="noted">Heads that were printed earlier and kept elsewhere.</param>
     /// <param name="json">For programs.</param>
     /// <param name="stop">Ends it.</param>
-    /// <returns>0 only if all is sound.</returns>
+    /// <returns>0 only if all is sound, 1 if something is wrong, 2 if it could not be looked at.</returns>
     public static async Task<int> Verify(DataDirectory data, IReadOnlyList<NotedHead> noted, bool json, CancellationToken stop)
+    {
+        try
+        {
+            return Show(await Prove(data, noted, stop), json, Console.Out);
+        }
+        catch (Exception e) when (e is OrafoException or NpgsqlException)
+        {
+            await Console.Error.WriteLineAsync($"orafo: The invoices cannot be read now: {e.Message}");
+            return CouldNotLook;
+        }
+    }
+
+    private static async Task<IReadOnlyList<SeriesProof>> Prove(DataDirectory data, IReadOnlyList<NotedHead> noted, CancellationToken stop)
     {
         var state = MeshState.Running(data);
         var secrets = Secrets.LoadOrCreate(data.Secrets);
         var database = Databases.ConnectionString(
             state.PostgresPort, MeshService.Named(MeshService.Invoicing).Database, MeshService.AuditRole, secrets.Audit, connections: 1);
-        try
-        {
-            return Show(await new InvoiceProof(database).RunAsync(noted, stop), json, Console.Out);
-        }
-        catch (NpgsqlException e)
-        {
-            throw new OrafoException($"The invoices cannot be read now: {e.Message}", e);
-        }
+        return await new InvoiceProof(database).RunAsync(noted, stop);
     }
 
     /// <returns>0 only if all is sound.</returns>
     public static int Show(IReadOnlyList<SeriesProof> proofs, bool json, TextWriter to)
     {
         var isSound = proofs.All(proof => proof.FaultCount == 0);
+        var documents = proofs.Sum(proof => proof.Count);
         if (json)
-            to.WriteLine(JsonSerializer.Serialize(new { isSound, series = proofs }, Format));
+            to.WriteLine(JsonSerializer.Serialize(new { isSound, documents, series = proofs }, Format));
         else
         {
             foreach (var proof in proofs)
                 Show(proof, to);
-            to.WriteLine(isSound ? "Sound." : $"{proofs.Sum(proof => proof.FaultCount)} faults.");
+            to.WriteLine((isSound, documents) switch
+            {
+                (false, _) => $"{proofs.Sum(proof => proof.FaultCount)} faults.",
+                (true, 0) => "There is nothing to prove: nothing was issued yet.",
+                _ => "Sound.",
+            });
         }
 
         return isSound ? 0 : 1;

@@ -9,7 +9,7 @@ internal static class LogsCommand
 
     public static async Task<int> RunAsync(DataDirectory data, string? part, bool follow, CancellationToken stop)
     {
-        string[] known = ["supervisor", .. MeshService.All.Select(service => service.Name), MeshService.Printer];
+        string[] known = ["supervisor", .. MeshService.All.Select(service => service.Name), MeshService.Printer, MeshService.Carrier];
         if (part is not null && !known.Contains(part))
             throw new OrafoException($"There is no '{part}'. There are: {string.Join(", ", known)}.");
         var logs = (part is null ? known : [part]).Where(name => File.Exists(data.Log(name))).ToArray();

@@ -16,7 +16,7 @@ internal static class OrderCommand
     public static async Task<int> RunAsync(DataDirectory data, string file, CancellationToken stop)
     {
         var body = file == "-" ? await Console.In.ReadToEndAsync(stop) : await Read(file, stop);
-        using var api = new HttpClient { BaseAddress = new Uri(MeshState.Running(data).Url(MeshService.Ordering)) };
+        using var api = Intake.Connect(data);
         if (await Place(api, body, stop) is not { } order)
             return 1;
 
@@ -44,6 +44,9 @@ internal static class OrderCommand
                     Console.WriteLine("Rejected:");
                     foreach (var reason in status.GetProperty("reasons").EnumerateArray())
                         Console.WriteLine($"  {reason.GetProperty("code")}: {reason.GetProperty("text")}");
+                    return 1;
+                case "Cancelled":
+                    Console.WriteLine("Cancelled.");
                     return 1;
                 case "Suspended":
                     Console.WriteLine($"Suspended: {status.GetProperty("suspendedBecause")}");

@@ -44,7 +44,7 @@ internal static class SoakCommand
                 Options = "-c enable_seqscan=off -c enable_bitmapscan=off -c pg_stat_statements.track=none",
             }.ConnectionString;
         var sample = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy", "samples", "orders", "good-espresso.json"), stop);
-        using var soak = new Soak(state, plan, ConnectionTo, sample, Console.Out);
+        using var soak = new Soak(state, Intake.Connect(data), plan, ConnectionTo, sample, Console.Out);
         return await soak.Run(stop);
     }
 }

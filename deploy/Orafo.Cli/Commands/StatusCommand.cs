@@ -15,7 +15,7 @@ internal static class StatusCommand
         using var http = Health.NewClient();
         var parts = await Task.WhenAll(state.Parts.Select(async part => (Part: part, Health: await HealthOf(http, part, stop))));
         if (json)
-            Console.WriteLine(JsonSerializer.Serialize(Describe(state, Secrets.LoadOrCreate(data.Secrets), parts), Format));
+            Console.WriteLine(JsonSerializer.Serialize(Describe(state, Secrets.LoadOrCreate(data.Secrets), File.Exists(data.ApiKey) ? Intake.Key(data) : null, parts), Format));
         else
         {
             foreach (var (part, health) in parts)
@@ -28,11 +28,10 @@ internal static class StatusCommand
     private static async Task<string> HealthOf(HttpClient http, PartState part, CancellationToken stop) =>
         part.Process?.IsRunning != true ? Health.Down : part.Url is null ? Health.Healthy : await Health.OfAsync(http, part.Url, stop);
 
-    private static object Describe(MeshState state, Secrets secrets, (PartState Part, string Health)[] parts) => new
+    private static object Describe(MeshState state, Secrets secrets, string? apiKey, (PartState Part, string Health)[] parts) => new
     {
         api = state.Url(MeshService.Ordering),
-        // Nothing asks for one yet.
-        apiKey = (string?)null,
+        apiKey,
         management = new { url = $"http://127.0.0.1:{state.Broker.Management}", user = BrokerUsers.Administrator, password = secrets.Broker },
         amqp = MeshState.AmqpUri(state.Broker.Amqp, BrokerUsers.Administrator, secrets.Broker),
         postgres = new
@@ -44,6 +43,7 @@ internal static class StatusCommand
             databases = MeshService.All.Select(service => service.Database),
         },
         printer = state.Url(MeshService.Printer),
+        carrier = state.Url(MeshService.Carrier),
         services = parts.Select(part => new { name = part.Part.Name, url = part.Part.Url, pid = part.Part.Process?.Pid, health = part.Health }),
     };
 }

@@ -41,7 +41,7 @@ internal static class UpCommand
         try
         {
             await supervisor.RunAsync(
-                () => screen?.WriteLine(Addresses.Table(MeshState.Load(data)!, Secrets.LoadOrCreate(data.Secrets)) + "\n\nCtrl-C stops it all.\n"),
+                () => screen?.WriteLine(Addresses.Table(MeshState.Load(data)!, Secrets.LoadOrCreate(data.Secrets), data) + "\n\nCtrl-C stops it all.\n"),
                 stopping.Token);
             return 0;
         }
@@ -81,7 +81,7 @@ internal static class UpCommand
             var state = MeshState.Load(data);
             if (state is { IsUp: true } && state.Supervisor.IsRunning && await Health.AreAllAsync(http, state, stop))
             {
-                Console.WriteLine(Addresses.Table(state, Secrets.LoadOrCreate(data.Secrets)));
+                Console.WriteLine(Addresses.Table(state, Secrets.LoadOrCreate(data.Secrets), data));
                 return 0;
             }
 

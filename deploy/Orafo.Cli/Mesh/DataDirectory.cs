@@ -17,10 +17,15 @@ public sealed class DataDirectory
 
     public string Path { get; }
     public string Secrets => In("secrets.json");
+
+    /// <summary>The intake's key for everything that this mesh's owner runs: the launcher, the bench, the tests.</summary>
+    public string ApiKey => In("api-key");
+
     public string State => In("mesh.json");
     public string Lock => In("supervisor.lock");
     public string Migrated => In("migrated.json");
     public string Printer => In("printer");
+    public string Carrier => In("carrier");
     public string SupervisorLog => Log("supervisor");
     public string Postgres => System.IO.Path.Combine(ForServers, "postgres");
     public string RabbitMq => System.IO.Path.Combine(ForServers, "rabbitmq");
@@ -44,6 +49,7 @@ public sealed class DataDirectory
             Make(Path, PassThrough);
             Make(In("logs"), Ours);
             Make(Printer, Ours);
+            Make(Carrier, Ours);
             if (ForServers != Path)
             {
                 Make(System.IO.Path.GetDirectoryName(ForServers)!, PassThrough);

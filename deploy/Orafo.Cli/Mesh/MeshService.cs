@@ -13,11 +13,14 @@ public sealed record MeshService(string Name, string Project, string Database, i
     public const string Invoicing = "invoicing";
     public const string HandOver = "hand-over";
 
-    /// <summary>The device is no service: it has neither database nor queue.</summary>
+    /// <summary>The devices are no services: they have neither database nor queue.</summary>
     public const string Printer = "printer";
 
     public const string PrinterProject = "Orafo.Printer";
     public const int PrinterPort = 8091;
+    public const string Carrier = "carrier";
+    public const string CarrierProject = "Orafo.Carrier";
+    public const int CarrierPort = 8095;
     public const string VirtualHost = "orafo";
 
     /// <summary>The role of the audit, which may only read, in every database.</summary>
@@ -27,9 +30,9 @@ public sealed record MeshService(string Name, string Project, string Database, i
     public static IReadOnlyList<MeshService> All { get; } =
     [
         new(Ordering, "Orafo.Ordering", "orafo_ordering", 8090, "order-saga"),
-        new(OrderDetails, "Orafo.OrderDetails", "orafo_order_details", 8092, "order-details"),
+        new(OrderDetails, "Orafo.OrderDetails", "orafo_order_details", 8092, "order-details", "order-completion", "order-release"),
         new(Invoicing, "Orafo.Invoicing", "orafo_invoicing", 8093, "invoice", "credit-note"),
-        new(HandOver, "Orafo.HandOver", "orafo_hand_over", 8094, "hand-over"),
+        new(HandOver, "Orafo.HandOver", "orafo_hand_over", 8094, "hand-over", "hand-over-recall"),
     ];
 
     /// <summary>The role that owns the database and migrates it.</summary>

@@ -26,7 +26,7 @@ public sealed record MeshState
 
     public PartState Part(string name) => Parts.Single(part => part.Name == name);
 
-    /// <summary>The address of a service or the printer.</summary>
+    /// <summary>The address of a service or a device.</summary>
     public string Url(string name) => Part(name).Url ?? throw new InvalidOperationException($"{name} has no address.");
 
     public static MeshState? Load(DataDirectory data)

@@ -1,6 +1,6 @@
 namespace Orafo.Cli.Mesh;
 
-/// <summary>A mesh that a command has to itself, with a printer that takes no time; nothing of it is left afterwards.</summary>
+/// <summary>A mesh that a command has to itself, with devices that take no time; nothing of it is left afterwards.</summary>
 internal static class OwnMesh
 {
     /// <param name="command">Names its directory.</param>

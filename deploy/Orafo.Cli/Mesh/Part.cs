@@ -97,7 +97,7 @@ internal sealed class BrokerPart(DataDirectory data, Secrets secrets, Watchdog w
     public override Task StopAsync() => Server?.StopAsync() ?? Task.CompletedTask;
 }
 
-/// <summary>A service of the mesh, or its printer: a program of this solution that speaks HTTP.</summary>
+/// <summary>A service of the mesh, or a device: a program of this solution that speaks HTTP.</summary>
 /// <param name="name">See <see cref="Part.Name"/>.</param>
 /// <param name="project">The program.</param>
 /// <param name="usualPort">Where it listens unless somebody else does.</param>
@@ -105,8 +105,10 @@ internal sealed class BrokerPart(DataDirectory data, Secrets secrets, Watchdog w
 /// <param name="data">Takes its log.</param>
 /// <param name="watchdog">Stops it should the supervisor be killed.</param>
 /// <param name="health">Asks it how it is.</param>
+/// <param name="patience">How long it may take until it answers; a minute.</param>
 internal sealed class ServicePart(
-    string name, string project, int usualPort, IReadOnlyDictionary<string, string?> settings, DataDirectory data, Watchdog watchdog, HttpClient health)
+    string name, string project, int usualPort, IReadOnlyDictionary<string, string?> settings, DataDirectory data, Watchdog watchdog, HttpClient health,
+    TimeSpan? patience = null)
     : Part(name, name)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
@@ -151,7 +153,16 @@ internal sealed class ServicePart(
         };
         var program = Repository.Image(project);
         _process = ChildProcess.Start(Name, [Repository.Dotnet, program], environment, log, watchdog, workingDirectory: Path.GetDirectoryName(program));
-        await Until.True(async stop => Proc.Listens(_process.Pid, port) && await Answers(url, atLeast, stop), _process, log, Patience, cancellationToken);
+        try
+        {
+            await Until.True(async stop => Proc.Listens(_process.Pid, port) && await Answers(url, atLeast, stop), _process, log, patience ?? Patience, cancellationToken);
+        }
+        catch (OrafoException)
+        {
+            // It has the port, and nobody would know of it any more once another is started.
+            await _process.KillAsync();
+            throw;
+        }
     }
 
     private async Task<bool> Answers(string url, string atLeast, CancellationToken cancellationToken)

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Orafo.Cli.Servers;
 
 namespace Orafo.Cli.Mesh;
@@ -21,6 +23,10 @@ public sealed record Secrets
 
     /// <summary>Each database owner's, by the service's name.</summary>
     public required IReadOnlyDictionary<string, string> Owners { get; init; }
+
+    /// <summary>What the secrets of clients' callbacks are made from. Not a password of its own: those that were made before it are kept.</summary>
+    [JsonIgnore]
+    public string CallbackKey => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes("callbacks " + Services[MeshService.Ordering])));
 
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
@@ -66,6 +72,7 @@ public sealed record Secrets
         ["ORAFO_POSTGRES_PASSWORD"] = Postgres,
         ["ORAFO_RABBITMQ_PASSWORD"] = Broker,
         ["ORAFO_AUDIT_PASSWORD"] = Audit,
+        ["ORAFO_CALLBACKS_KEY"] = CallbackKey,
     }
         .Concat(MeshService.All.Select(service => KeyValuePair.Create($"ORAFO_{service.Variable}_PASSWORD", Services[service.Name])))
         .Concat(MeshService.All.Select(service => KeyValuePair.Create($"ORAFO_{service.Variable}_OWNER_PASSWORD", Owners[service.Name])))

@@ -49,12 +49,13 @@ internal sealed class Supervisor : IAsyncDisposable
         await StopLeftovers();
         await Installation.EnsureAsync(_announcer.Say, stop);
         Save();
-        var printer = NewPrinter();
-        _services = [printer];
+        var (printer, carrier) = (NewPrinter(), NewCarrier());
+        _services = [printer, carrier];
         // RabbitMQ takes longest: the services start beside it and wait for it, as they do when it is away.
         var broker = _announcer.Step("Starting RabbitMQ", "RabbitMQ runs", _broker.StartAsync(stop));
-        await Task.WhenAll(StartPostgres(stop), printer.StartAsync(stop));
-        await _announcer.Step("Starting the services", "The services run", StartServices(printer, broker, stop));
+        await Task.WhenAll(StartPostgres(stop), printer.StartAsync(stop), carrier.StartAsync(stop));
+        await _announcer.Step("Starting the services", "The services run",
+            Task.WhenAll(StartServices(printer, carrier, broker, stop), Intake.EnsureKeyAsync(_data, _secrets, _postgres.Server!.Port, stop)));
         _isUp = true;
         Save();
         whenUp();
@@ -116,7 +117,7 @@ internal sealed class Supervisor : IAsyncDisposable
         await databases.MigrateAsync(stop);
     }
 
-    private async Task StartServices(ServicePart printer, Task broker, CancellationToken stop)
+    private async Task StartServices(ServicePart printer, ServicePart carrier, Task broker, CancellationToken stop)
     {
         var ports = _broker.Ports;
         var started = Start();
@@ -124,7 +125,7 @@ internal sealed class Supervisor : IAsyncDisposable
         if (_broker.Ports != ports)
         {
             // Somebody else was quicker to take one of its ports, and the services look for it where it is not.
-            await Task.WhenAll(_services.Select(part => part == printer ? Task.CompletedTask : part.StopAsync()));
+            await Task.WhenAll(_services.Select(part => part == printer || part == carrier ? Task.CompletedTask : part.StopAsync()));
             await started.ContinueWith(_ => { }, stop, TaskContinuationOptions.None, TaskScheduler.Default);
             started = Start();
         }
@@ -133,8 +134,8 @@ internal sealed class Supervisor : IAsyncDisposable
 
         Task Start()
         {
-            var services = MeshService.All.Select(service => NewService(service, printer.Url)).ToArray();
-            _services = [.. services, printer];
+            var services = MeshService.All.Select(service => NewService(service, printer.Url, carrier.Url)).ToArray();
+            _services = [.. services, printer, carrier];
             Save();
             return Task.WhenAll(services.Select(service => service.StartAsync(stop)));
         }
@@ -149,7 +150,11 @@ internal sealed class Supervisor : IAsyncDisposable
         },
         _data, _watchdog, _health);
 
-    private ServicePart NewService(MeshService service, string printerUrl)
+    private ServicePart NewCarrier() => new(
+        MeshService.Carrier, MeshService.CarrierProject, MeshService.CarrierPort,
+        new Dictionary<string, string?> { ["Carrier__Directory"] = _data.Carrier }, _data, _watchdog, _health);
+
+    private ServicePart NewService(MeshService service, string printerUrl, string carrierUrl)
     {
         var password = _secrets.Services[service.Name];
         return new ServicePart(
@@ -159,6 +164,8 @@ internal sealed class Supervisor : IAsyncDisposable
                 ["ConnectionStrings__Database"] = Databases.ConnectionString(_postgres.Server!.Port, service.Database, service.Database, password),
                 ["ConnectionStrings__Broker"] = MeshState.AmqpUri(_broker.Ports.Amqp, service.Database, password),
                 ["Printing__Printers__main__Url"] = printerUrl,
+                ["Shipping__CarrierUrl"] = carrierUrl,
+                ["Callbacks__Key"] = service.Name == MeshService.Ordering ? _secrets.CallbackKey : null,
                 ["Catalogue__Directory"] = Path.Combine(Repository.Root, "deploy", "samples"),
             },
             _data, _watchdog, _health);

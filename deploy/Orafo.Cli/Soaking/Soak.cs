@@ -13,11 +13,12 @@ internal sealed record SoakPlan(int Orders, int OrdersPerSecond);
 
 /// <summary>Keeps a mesh under load for long and looks for what grows: tables, indexes, inboxes, memory. Bounded in orders and in time.</summary>
 /// <param name="state">The mesh. Its services' window of duplicate detection is <see cref="Window"/>, its PostgreSQL has pg_stat_statements.</param>
+/// <param name="api">Speaks to the intake; disposed of with this.</param>
 /// <param name="plan">How long.</param>
 /// <param name="connectionTo">The superuser's connection string to a database.</param>
 /// <param name="order">What is placed.</param>
 /// <param name="screen">Hears how far it is.</param>
-internal sealed class Soak(MeshState state, SoakPlan plan, Func<string, string> connectionTo, string order, TextWriter screen) : IDisposable
+internal sealed class Soak(MeshState state, HttpClient api, SoakPlan plan, Func<string, string> connectionTo, string order, TextWriter screen) : IDisposable
 {
     /// <summary>Short, so that messages are forgotten all the time.</summary>
     public static readonly TimeSpan Window = TimeSpan.FromSeconds(10);
@@ -33,7 +34,7 @@ internal sealed class Soak(MeshState state, SoakPlan plan, Func<string, string> 
     /// <summary>They clean up once a window; under load it may take a while.</summary>
     private static readonly TimeSpan OldestMemory = (2 * Window) + TimeSpan.FromSeconds(30);
 
-    private readonly HttpClient _api = new() { BaseAddress = new Uri(state.Url(MeshService.Ordering)) };
+    private readonly HttpClient _api = api;
     private readonly Dictionary<string, NpgsqlDataSource> _databases =
         MeshService.All.ToDictionary(service => service.Name, service => NpgsqlDataSource.Create(connectionTo(service.Database)), StringComparer.Ordinal);
 

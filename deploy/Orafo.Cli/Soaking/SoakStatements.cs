@@ -9,7 +9,7 @@ internal static class SoakStatements
     public const string IsUnderWay =
         """
         select exists (select from outbox_message)
-            or exists (select from order_saga where current_state not in ('Completed', 'Rejected'))
+            or exists (select from order_saga where current_state not in ('Completed', 'Rejected', 'Cancelled'))
         """;
 
     /// <summary>orafo_ordering: the orders that are completed.</summary>

@@ -26,6 +26,9 @@ public sealed record BillingDocument
 
     public required Guid OrderId { get; init; }
 
+    /// <summary>BT-22: why a credit note was issued.</summary>
+    public string? Note { get; init; }
+
     /// <summary>BG-3: what a credit note credits.</summary>
     public PrecedingInvoice? Preceding { get; init; }
 
@@ -48,6 +51,9 @@ public sealed record BillingDocument
     /// <summary>BG-20: the coupon, per VAT category and rate.</summary>
     public required IReadOnlyList<DocumentAllowance> Allowances { get; init; }
 
+    /// <summary>BG-21: shipping, per VAT category and rate.</summary>
+    public required IReadOnlyList<DocumentCharge> Charges { get; init; }
+
     /// <summary>BG-22 and BG-23.</summary>
     public required OrderTotals Totals { get; init; }
 
@@ -63,6 +69,9 @@ public sealed record PrecedingInvoice(string Number, DateOnly IssueDate);
 
 /// <summary>A share of the coupon (BT-92, BT-95, BT-96).</summary>
 public sealed record DocumentAllowance(string Category, decimal Rate, decimal Amount);
+
+/// <summary>A share of the charge for shipping (BT-99, BT-102, BT-103).</summary>
+public sealed record DocumentCharge(string Category, decimal Rate, decimal Amount);
 
 /// <summary>How the seller is paid: by credit transfer.</summary>
 public sealed record Payment
@@ -94,7 +103,7 @@ public static class DocumentMapping
     /// <summary>Amounts of EN 16931 have two decimals at most (BR-DEC-01 and kin).</summary>
     private const int MostDecimals = 2;
 
-    /// <summary>Null if the invoice can be an EN 16931 document.</summary>
+    /// <summary>Null if the invoice can be an EN 16931 document, and so can its credit note.</summary>
     public static Refusal? RefusalOf(Invoice invoice)
     {
         if (Currency.Decimals(invoice.Currency) > MostDecimals)
@@ -123,6 +132,7 @@ public static class DocumentMapping
             SupplyDate = invoice.IssueDate,
             Lines = [.. invoice.Lines.Select(Readable)],
             Allowances = AllowancesOf(invoice.Lines, invoice.Totals),
+            Charges = [.. from vat in invoice.Totals.VatBreakdown where vat.Charge != 0m select new DocumentCharge(vat.Category, vat.Rate, vat.Charge)],
             Totals = invoice.Totals,
             Payment = invoice.Gross == 0m ? null : new()
             {
@@ -136,13 +146,27 @@ public static class DocumentMapping
         };
     }
 
-    /// <summary>What each category and rate has less to be taxed than its lines come to.</summary>
+    /// <param name="creditNote">Over the whole of the invoice: lines, sums and buyer are the same.</param>
+    /// <param name="invoice">What it takes back.</param>
+    public static BillingDocument Of(CreditNote creditNote, BillingDocument invoice) => invoice with
+    {
+        Kind = DocumentKind.CreditNote,
+        Number = creditNote.Number,
+        IssueDate = creditNote.IssueDate,
+        Note = Printable.Of(creditNote.Reason),
+        Preceding = new(invoice.Number, invoice.IssueDate),
+        Payment = null,
+        PaymentTerms = "The amount is credited to you.",
+    };
+
+    /// <summary>What each category and rate has less to be taxed than its lines and its share of the charge come to.</summary>
     public static IReadOnlyList<DocumentAllowance> AllowancesOf(IReadOnlyList<PricedLine> lines, OrderTotals totals) =>
     [
         .. from vat in totals.VatBreakdown
            let net = lines.Where(line => line.VatCategory == vat.Category && line.VatRate == vat.Rate).Sum(line => line.NetAmount)
-           where net > vat.TaxableAmount
-           select new DocumentAllowance(vat.Category, vat.Rate, net - vat.TaxableAmount),
+           let share = net + vat.Charge - vat.TaxableAmount
+           where share > 0m
+           select new DocumentAllowance(vat.Category, vat.Rate, share),
     ];
 
     private static Refusal? RefusalOf(Party buyer)

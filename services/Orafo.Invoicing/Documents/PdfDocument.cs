@@ -175,6 +175,8 @@ public static class PdfDocument
             List<(string Label, string Value)> rows = [("Sum of lines", Amount(totals.LinesNet))];
             if (totals.Allowance != 0m)
                 rows.Add(("Coupon", $"−{Amount(totals.Allowance)}"));
+            if (totals.Charge != 0m)
+                rows.Add(("Shipping", Amount(totals.Charge)));
             rows.AddRange([("Total without VAT", Amount(totals.Net)), ("VAT", Amount(totals.Vat))]);
             var height = Math.Max(rows.Count * Pitch + 40, totals.VatBreakdown.Count * Pitch + 30);
             _y += 8;
@@ -210,11 +212,12 @@ public static class PdfDocument
             _y = Math.Max(_y + 12, end);
         }
 
-        /// <summary>Why there is no VAT, where there is none (Directive 2006/112/EC, art. 226(11), (11a)).</summary>
+        /// <summary>Why it was credited, and why there is no VAT, where there is none (Directive 2006/112/EC, art. 226(11), (11a)).</summary>
         private void Notes()
         {
             var notes = document.Totals.VatBreakdown
                 .Select(vat => VatCategory.NoteOf(vat.Category, document.Seller) is { } note ? $"{Rate(vat.Category, vat.Rate)}: {note}." : null)
+                .Prepend(string.IsNullOrEmpty(document.Note) ? null : $"Reason: {document.Note}")
                 .Append(document.Payment is null ? document.PaymentTerms : null);
             foreach (var line in notes.OfType<string>().SelectMany(note => Regular.Wrap(note, Body, Right - Left)))
             {

@@ -29,6 +29,9 @@ public static class UblDocument
     /// <summary>UNTDID 5189 (BT-98): discount.</summary>
     private const string Discount = "95";
 
+    /// <summary>UNTDID 7161 (BT-105): freight service.</summary>
+    private const string Freight = "FC";
+
     private static readonly XmlWriterSettings Settings = new() { Encoding = new UTF8Encoding(false), Indent = true, NewLineChars = "\n" };
 
     public static byte[] Render(BillingDocument document)
@@ -57,6 +60,7 @@ public static class UblDocument
             if (!_isCredit)
                 Text("DueDate", document.Payment is { } payment ? Date(payment.DueDate) : null);
             Text($"{root}TypeCode", ((int)document.Kind).ToString(CultureInfo.InvariantCulture));
+            Text("Note", document.Note);
             Text("DocumentCurrencyCode", document.Currency);
             if (document.Preceding is { } preceding)
                 Group("BillingReference", () => Group("InvoiceDocumentReference", () =>
@@ -75,7 +79,9 @@ public static class UblDocument
                 PaymentMeans(means);
             Group("PaymentTerms", () => Text("Note", document.PaymentTerms));
             foreach (var allowance in document.Allowances)
-                Allowance(allowance);
+                AllowanceOrCharge(isCharge: false, Discount, "Coupon", allowance.Amount, allowance.Category, allowance.Rate);
+            foreach (var charge in document.Charges)
+                AllowanceOrCharge(isCharge: true, Freight, "Shipping", charge.Amount, charge.Category, charge.Rate);
             Taxes();
             Sums();
             for (var i = 0; i < document.Lines.Count; i++)
@@ -123,13 +129,13 @@ public static class UblDocument
             });
         });
 
-        private void Allowance(DocumentAllowance allowance) => Group("AllowanceCharge", () =>
+        private void AllowanceOrCharge(bool isCharge, string reasonCode, string reason, decimal amount, string category, decimal rate) => Group("AllowanceCharge", () =>
         {
-            Text("ChargeIndicator", "false");
-            Text("AllowanceChargeReasonCode", Discount);
-            Text("AllowanceChargeReason", "Coupon");
-            Amount("Amount", allowance.Amount);
-            Category("TaxCategory", allowance.Category, allowance.Rate);
+            Text("ChargeIndicator", isCharge ? "true" : "false");
+            Text("AllowanceChargeReasonCode", reasonCode);
+            Text("AllowanceChargeReason", reason);
+            Amount("Amount", amount);
+            Category("TaxCategory", category, rate);
         });
 
         private void Taxes() => Group("TaxTotal", () =>
@@ -151,6 +157,8 @@ public static class UblDocument
             Amount("TaxInclusiveAmount", document.Totals.Gross);
             if (document.Totals.Allowance != 0m)
                 Amount("AllowanceTotalAmount", document.Totals.Allowance);
+            if (document.Totals.Charge != 0m)
+                Amount("ChargeTotalAmount", document.Totals.Charge);
             Amount("PayableAmount", document.Totals.Gross);
         });
 

@@ -273,9 +273,46 @@ namespace Orafo.Invoicing.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Orafo.Invoicing.Documents.CreditNoteDocument", b =>
+                {
+                    b.Property<string>("Number")
+                        .HasColumnType("text")
+                        .HasColumnName("credit_note_number");
+
+                    b.Property<string>("MediaType")
+                        .HasColumnType("text")
+                        .HasColumnName("media_type");
+
+                    b.Property<byte[]>("Content")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("content");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("bytea")
+                        .HasColumnName("hash")
+                        .HasComputedColumnSql("sha256(content)", true);
+
+                    b.Property<DateTimeOffset>("RenderedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("rendered_at");
+
+                    b.HasKey("Number", "MediaType")
+                        .HasName("pk_credit_note_documents");
+
+                    b.ToTable("credit_note_documents", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_credit_note_documents_content", "length(content) > 0");
+
+                            t.HasCheckConstraint("ck_credit_note_documents_media_type", "media_type in ('application/pdf', 'application/xml')");
+                        });
+                });
+
             modelBuilder.Entity("Orafo.Invoicing.Documents.InvoiceDocument", b =>
                 {
-                    b.Property<string>("InvoiceNumber")
+                    b.Property<string>("Number")
                         .HasColumnType("text")
                         .HasColumnName("invoice_number");
 
@@ -299,7 +336,7 @@ namespace Orafo.Invoicing.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("rendered_at");
 
-                    b.HasKey("InvoiceNumber", "MediaType")
+                    b.HasKey("Number", "MediaType")
                         .HasName("pk_invoice_documents");
 
                     b.ToTable("invoice_documents", null, t =>
@@ -612,11 +649,21 @@ namespace Orafo.Invoicing.Migrations
                         .HasConstraintName("fk_credit_notes_invoices_invoice_number");
                 });
 
+            modelBuilder.Entity("Orafo.Invoicing.Documents.CreditNoteDocument", b =>
+                {
+                    b.HasOne("Orafo.Invoicing.CreditNote", null)
+                        .WithMany()
+                        .HasForeignKey("Number")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_credit_note_documents_credit_notes_credit_note_number");
+                });
+
             modelBuilder.Entity("Orafo.Invoicing.Documents.InvoiceDocument", b =>
                 {
                     b.HasOne("Orafo.Invoicing.Invoice", null)
                         .WithMany()
-                        .HasForeignKey("InvoiceNumber")
+                        .HasForeignKey("Number")
                         .OnDelete(DeleteBehavior.Restrict)
                         .IsRequired()
                         .HasConstraintName("fk_invoice_documents_invoices_invoice_number");

@@ -23,38 +23,41 @@ public sealed class PrintHandler(
 {
     public async Task<JobOutcome> Handle(Job<PrintInvoice> job, CancellationToken cancellationToken)
     {
+        // What the job says cannot be read; the invoice is its order's all the same.
+        if ((job.Payload.InvoiceNumber ?? await NumberOf(job.Id, cancellationToken)) is not { } number)
+            return await Park(job, null, "The job cannot be read, and its order has no invoice.");
         // Its worker died each time, or could not write down how it ended.
         if (job.Attempt > options.Value.Attempts)
-            return await NotPrinted(job, $"It was tried {options.Value.Attempts} times.", null);
+            return await NotPrinted(job, number, $"It was tried {options.Value.Attempts} times.", null);
         if (printers.Find(job.Group) is not { } printer)
-            return await NotPrinted(job, $"There is no printer '{job.Group}'.", null);
+            return await NotPrinted(job, number, $"There is no printer '{job.Group}'.", null);
         try
         {
-            if (await printer.TryPrint(job.Payload.InvoiceNumber, cancellationToken) is { } left)
+            if (await printer.TryPrint(number, cancellationToken) is { } left)
             {
                 job.PauseGroup(left);
                 return JobOutcome.GiveBack();
             }
         }
-        catch (Exception e) when (e is HttpRequestException || (e is TaskCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (e.IsRemoteFailure(cancellationToken))
         {
-            var (error, retryAfter) = (Describe(e), (e as PrinterRefusedException)?.RetryAfter);
+            var (error, retryAfter) = (e.DescribeRemoteFailure("The printer"), (e as RemoteRefusalException)?.RetryAfter);
             if (printer.Failed(error, retryAfter) is { } pause)
             {
                 job.PauseGroup(pause);
                 pace.Stop();
             }
 
-            return await NotPrinted(job, error, retryAfter);
+            return await NotPrinted(job, number, error, retryAfter);
         }
 
-        await Printed(job, printer);
+        await Printed(job, number, printer);
         return JobOutcome.Done();
     }
 
-    private async Task Printed(Job<PrintInvoice> job, Printer printer)
+    private async Task Printed(Job<PrintInvoice> job, string number, Printer printer)
     {
-        var (number, now) = (job.Payload.InvoiceNumber, time.GetStorableNow());
+        var now = time.GetStorableNow();
         await shared.Run((inCommon, outbox) =>
         {
             job.Finish(inCommon);
@@ -62,7 +65,7 @@ public sealed class PrintHandler(
             {
                 InvoiceNumber = number,
                 OrderId = job.Id,
-                Medium = InvoiceDelivery.Paper,
+                Medium = InvoiceMedium.Paper,
                 Printer = printer.Name,
                 DeliveredAt = now,
             });
@@ -72,19 +75,21 @@ public sealed class PrintHandler(
     }
 
     /// <summary>It is tried again; whoever waits for the paper is told the first time, and when nobody tries any longer, in one transaction with that.</summary>
-    private async Task<JobOutcome> NotPrinted(Job<PrintInvoice> job, string error, TimeSpan? retryAfter)
+    private async Task<JobOutcome> NotPrinted(Job<PrintInvoice> job, string number, string error, TimeSpan? retryAfter)
     {
         if (job.Attempt >= options.Value.Attempts)
-        {
-            var end = JobOutcome.Park(error);
-            await End(job, end, new InvoiceFailed { OrderId = job.Id, InvoiceNumber = job.Payload.InvoiceNumber, Reason = error });
-            return end;
-        }
-
+            return await Park(job, number, error);
         var later = JobOutcome.RetryLater(error, atLeast: retryAfter > options.Value.LongestRetryAfter ? options.Value.LongestRetryAfter : retryAfter);
         if (job.Attempt == 1)
-            await End(job, later, await Issued(job));
+            await End(job, later, await Issued(job, number));
         return later;
+    }
+
+    private async Task<JobOutcome> Park(Job<PrintInvoice> job, string? number, string error)
+    {
+        var end = JobOutcome.Park(error);
+        await End(job, end, new InvoiceFailed { OrderId = job.Id, InvoiceNumber = number, Reason = error });
+        return end;
     }
 
     private async Task End<T>(Job<PrintInvoice> job, JobOutcome outcome, T says) where T : class
@@ -96,17 +101,12 @@ public sealed class PrintHandler(
         await transaction.CommitAsync();
     }
 
-    private async Task<InvoiceIssued> Issued(Job<PrintInvoice> job)
+    private Task<string?> NumberOf(Guid orderId, CancellationToken cancellationToken) =>
+        db.Invoices.Where(invoice => invoice.OrderId == orderId).Select(invoice => invoice.Number).SingleOrDefaultAsync(cancellationToken);
+
+    private async Task<InvoiceIssued> Issued(Job<PrintInvoice> job, string number)
     {
-        var number = job.Payload.InvoiceNumber;
         var issueDate = await db.Invoices.Where(invoice => invoice.Number == number).Select(invoice => invoice.IssueDate).SingleAsync();
         return new() { OrderId = job.Id, InvoiceNumber = number, IssueDate = issueDate };
     }
-
-    private static string Describe(Exception e) => e switch
-    {
-        PrinterRefusedException => e.Message,
-        TaskCanceledException => "The printer did not answer in time.",
-        _ => "The printer cannot be reached.",
-    };
 }

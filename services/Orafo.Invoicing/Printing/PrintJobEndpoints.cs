@@ -1,5 +1,4 @@
 using System.Data;
-using System.Text.Json;
 using MassTransit;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
@@ -12,6 +11,7 @@ using Orafo.ServiceDefaults;
 namespace Orafo.Invoicing.Printing;
 
 /// <summary>An invoice that waits for its paper.</summary>
+/// <param name="InvoiceNumber">Null if what the job says cannot be read: that, too, is for an operator to see.</param>
 /// <param name="State">One of <see cref="JobStates"/>.</param>
 /// <param name="Due">When it was, or will be, its turn.</param>
 /// <param name="Error">Why the last attempt failed.</param>
@@ -98,7 +98,7 @@ public static class PrintJobEndpoints
             return await Impossible(orderId, queue, "is being printed: try again when that has failed", cancellationToken);
         var number = await db.Invoices.Where(invoice => invoice.OrderId == orderId).Select(invoice => invoice.Number).SingleAsync(cancellationToken);
         var now = time.GetStorableNow();
-        db.Deliveries.Add(new() { InvoiceNumber = number, OrderId = orderId, Medium = InvoiceDelivery.Electronic, DeliveredAt = now });
+        db.Deliveries.Add(new() { InvoiceNumber = number, OrderId = orderId, Medium = InvoiceMedium.Electronic, DeliveredAt = now });
         await publish.Publish(new InvoiceGenerated { OrderId = orderId, InvoiceNumber = number, GeneratedAt = now }, cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
@@ -106,20 +106,7 @@ public static class PrintJobEndpoints
     }
 
     private static PrintJob Describe(JobStatus job, JobQueue<PrintInvoice> queue) => new(
-        job.Id, NumberOf(job, queue), job.Group, job.State, job.Attempts, job.CreatedAt, job.Due, job.Error);
-
-    /// <summary>Null if it cannot be read: that, too, is for an operator to see.</summary>
-    private static string? NumberOf(JobStatus job, JobQueue<PrintInvoice> queue)
-    {
-        try
-        {
-            return queue.Read(job).InvoiceNumber;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+        job.Id, queue.Read(job).InvoiceNumber, job.Group, job.State, job.Attempts, job.CreatedAt, job.Due, job.Error);
 
     private static async Task<ProblemHttpResult> Impossible(Guid orderId, JobQueue<PrintInvoice> queue, string why, CancellationToken cancellationToken) =>
         await queue.FindAsync(orderId, cancellationToken) switch

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Orafo.ServiceDefaults;
 
 namespace Orafo.Invoicing.Printing;
 
@@ -22,85 +23,25 @@ public sealed class Printers(IOptions<PrintingOptions> options, IHttpClientFacto
     }
 }
 
-/// <summary>One of them: so many pages at a time, and none for a while after too many failures in a row (a circuit breaker).</summary>
+/// <summary>One of them.</summary>
 public sealed class Printer(string name, Func<PrinterClient> client, int parallelism, PrintingOptions options, TimeProvider time, ILogger logger) : IDisposable
 {
-    private readonly SemaphoreSlim _hands = new(parallelism);
-    private readonly Lock _lock = new();
-    private int _failures;
-    private int _pauses;
-    private TimeSpan _pause;
-    private long _pausedAt;
+    private readonly RemoteSystem _device = new(
+        $"printer {name}", parallelism, new(options.FailuresInARow, options.FirstPause, options.LongestPause, options.LongestRetryAfter), time, logger);
 
     public string Name => name;
-
-    /// <summary>How long it is still left alone.</summary>
-    private TimeSpan? Left
-    {
-        get
-        {
-            lock (_lock)
-                return _pause - time.GetElapsedTime(_pausedAt) is var left && left > TimeSpan.Zero ? left : null;
-        }
-    }
 
     /// <summary>Prints a page when it is its turn.</summary>
     /// <returns>Null if it is out; how long the printer is left alone, if that is so by then and nothing was tried.</returns>
     /// <exception cref="HttpRequestException">As <see cref="PrinterClient.Print"/>; so are the others.</exception>
-    public async Task<TimeSpan?> TryPrint(string invoiceNumber, CancellationToken cancellationToken)
-    {
-        await _hands.WaitAsync(cancellationToken);
-        try
-        {
-            if (Left is { } left)
-                return left;
-            await client().Print(invoiceNumber, cancellationToken);
-            Prints();
-            return null;
-        }
-        finally
-        {
-            _hands.Release();
-        }
-    }
+    public Task<TimeSpan?> TryPrint(string invoiceNumber, CancellationToken cancellationToken) =>
+        _device.TryCall(() => client().Print(invoiceNumber, cancellationToken), cancellationToken);
 
     /// <summary>A page did not come out.</summary>
     /// <param name="error">Why.</param>
     /// <param name="retryAfter">When the printer wants to be asked again, if it said so.</param>
     /// <returns>How long the printer is left alone; null if it may be that page.</returns>
-    public TimeSpan? Failed(string error, TimeSpan? retryAfter)
-    {
-        lock (_lock)
-        {
-            _failures++;
-            // Pages that were under way together fail together: that is one reason for a pause, not many.
-            if (_failures >= options.FailuresInARow && Left is null)
-            {
-                if (_pauses == 0)
-                    logger.LogWarning("The printer {Printer} does not print and is left alone for a while, again and again: {Error}", name, error);
-                Pause(Least(options.FirstPause * Math.Pow(2, Math.Min(_pauses++, 20)), options.LongestPause));
-            }
+    public TimeSpan? Failed(string error, TimeSpan? retryAfter) => _device.Failed(error, retryAfter);
 
-            if (retryAfter is { } asked && Least(asked, options.LongestRetryAfter) is var wanted && wanted > (Left ?? TimeSpan.Zero))
-                Pause(wanted);
-            return Left;
-        }
-    }
-
-    /// <summary>A page is out. One that was under way when the others failed does not end the pause.</summary>
-    private void Prints()
-    {
-        lock (_lock)
-        {
-            if (_pauses > 0)
-                logger.LogInformation("The printer {Printer} prints again", name);
-            (_failures, _pauses) = (0, 0);
-        }
-    }
-
-    private void Pause(TimeSpan pause) => (_pause, _pausedAt) = (pause, time.GetTimestamp());
-
-    public void Dispose() => _hands.Dispose();
-
-    private static TimeSpan Least(TimeSpan one, TimeSpan other) => one < other ? one : other;
+    public void Dispose() => _device.Dispose();
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Orafo.Contracts;
 
 namespace Orafo.OrderDetails.Catalogue;
@@ -17,8 +18,19 @@ public sealed class Article
     /// <summary>Per cent, at home.</summary>
     public required decimal VatRate { get; init; }
 
-    /// <summary>Pieces on the shelf. Nothing reserves them yet.</summary>
-    public required int Stock { get; init; }
+    /// <summary>All pieces that ever were there to be ordered, those that orders have taken included. Null: not counted.</summary>
+    public required int? Stock { get; init; }
+
+    /// <summary>Otherwise orders for it are rejected.</summary>
+    public bool IsOnSale { get; init; } = true;
+
+    /// <summary>Pieces of <see cref="Stock"/> that orders have taken and not given back. Only orders change it.</summary>
+    [JsonIgnore]
+    public int Taken { get; set; }
+
+    /// <summary>Null: as many as anybody wants.</summary>
+    [JsonIgnore]
+    public int? Available => Stock - Taken;
 }
 
 /// <summary>Who may order.</summary>
@@ -50,7 +62,7 @@ public sealed class Customer
     public Party ToParty() => new() { Name = Name, Street = Street, PostalCode = PostalCode, City = City, Country = Country, VatId = VatId };
 }
 
-/// <summary>A document-level allowance (EN 16931 BG-20): either per cent or an amount.</summary>
+/// <summary>Either per cent or an amount, which are a document-level allowance (EN 16931 BG-20), or no charge for shipping (BG-21): one of the three.</summary>
 public sealed class Coupon
 {
     public required string Code { get; init; }
@@ -58,6 +70,8 @@ public sealed class Coupon
 
     /// <summary>Net.</summary>
     public decimal? Amount { get; init; }
+
+    public bool FreeShipping { get; init; }
 
     public required DateTimeOffset ValidFrom { get; init; }
     public required DateTimeOffset ValidUntil { get; init; }
@@ -68,12 +82,10 @@ public sealed class Coupon
     /// <summary>Null: without limit.</summary>
     public int? MostUses { get; init; }
 
-    public int Uses { get; init; }
-}
+    /// <summary>Null: without limit.</summary>
+    public int? MostUsesPerCustomer { get; init; }
 
-/// <summary>An order used a coupon; at most once.</summary>
-public sealed class CouponRedemption
-{
-    public required string CouponCode { get; init; }
-    public required Guid OrderId { get; init; }
+    /// <summary>By orders that have not given it back. Only orders change it.</summary>
+    [JsonIgnore]
+    public int Uses { get; set; }
 }

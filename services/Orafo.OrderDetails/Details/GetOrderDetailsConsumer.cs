@@ -1,14 +1,15 @@
 using MassTransit;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Orafo.Contracts;
-using Orafo.OrderDetails.Catalogue;
 using Orafo.ServiceDefaults;
 
 namespace Orafo.OrderDetails.Details;
 
-/// <summary>Looks up, decides, writes down, answers.</summary>
-/// <remarks>Two commands for one order that share a transaction collide on its key, and are then run one after the other.</remarks>
+/// <summary>Looks up, decides, takes what the order needs of the stock and of its coupon, writes down, answers.</summary>
+/// <remarks>
+/// Two commands for one order that share a transaction collide on its key, and are then run one after the other. An order that was cancelled takes
+/// nothing and gets no answer: whoever cancelled it waits for none.
+/// </remarks>
 public sealed class GetOrderDetailsConsumer(
     OrderDetailsDb db, IOptions<SellerOptions> seller, TimeProvider time, ILogger<GetOrderDetailsConsumer> logger)
     : IConsumer<GetOrderDetails>
@@ -16,26 +17,28 @@ public sealed class GetOrderDetailsConsumer(
     public async Task Consume(ConsumeContext<GetOrderDetails> context)
     {
         var known = context.Prefetched<OrderDetailsLookup>();
-        if (!known.Details.TryGetValue(context.Message.OrderId, out var detail))
-            detail = await Prepare(context.Message, known, context.CancellationToken);
-        await context.Publish(detail.ToAnswer(), context.CancellationToken);
+        var orderId = context.Message.OrderId;
+        var isReleased = known.Holds.GetValueOrDefault(orderId) is { State: HoldStates.Released };
+        var detail = known.Details.GetValueOrDefault(orderId);
+        if (isReleased && detail is not { Accepted: false })
+        {
+            logger.LogInformation("Order {OrderId} was cancelled, and takes nothing", orderId);
+            return;
+        }
+
+        await context.Publish((detail ?? Prepare(context.Message, known)).ToAnswer(), context.CancellationToken);
     }
 
-    private async Task<OrderDetail> Prepare(GetOrderDetails order, OrderDetailsLookup known, CancellationToken cancellationToken)
+    private OrderDetail Prepare(GetOrderDetails order, OrderDetailsLookup known)
     {
-        var customer = known.Customers.GetValueOrDefault(order.CustomerNumber);
-        var coupon = order.CouponCode is null ? null : known.Coupons.GetValueOrDefault(order.CouponCode);
-        var assessment = Assessment.Of(order, known.Articles, customer, coupon, seller.Value);
-        if (assessment.IsAccepted && coupon is not null && !await UseCoupon(coupon.Code, order.OrderId, cancellationToken))
-            assessment = new Assessment([], null, [Assessment.ExhaustedCoupon(coupon.Code)]);
-
+        var assessment = Assessment.Of(order, known, seller.Value);
         var detail = new OrderDetail
         {
             OrderId = order.OrderId,
             CustomerNumber = order.CustomerNumber,
             Accepted = assessment.IsAccepted,
             CouponCode = order.CouponCode,
-            Customer = assessment.IsAccepted ? customer!.ToParty() : null,
+            Customer = assessment.IsAccepted ? known.Customers[order.CustomerNumber].ToParty() : null,
             Lines = assessment.Lines,
             Totals = assessment.Totals,
             Reasons = assessment.Reasons,
@@ -44,16 +47,38 @@ public sealed class GetOrderDetailsConsumer(
             PreparedAt = time.GetStorableNow(),
         };
         db.OrderDetails.Add(detail);
+        db.OrderHolds.Add(detail.Accepted ? Take(order, known) : new() { OrderId = order.OrderId, State = HoldStates.Released });
         logger.LogDebug("Order {OrderId} is {Outcome}", order.OrderId, detail.Accepted ? "accepted" : "rejected");
         return detail;
     }
 
-    private async Task<bool> UseCoupon(string code, Guid orderId, CancellationToken cancellationToken)
+    /// <summary>Of what is locked, so it is there; those that come later in this transaction find what is left.</summary>
+    private static OrderHold Take(GetOrderDetails order, OrderDetailsLookup known)
     {
-        if (await db.Database.ExecuteSqlRawAsync(CatalogueStatements.UseCoupon, [code], cancellationToken) == 0)
-            return false;
-        db.CouponRedemptions.Add(new() { CouponCode = code, OrderId = orderId });
-        return true;
+        SortedDictionary<string, int> taken = new(StringComparer.Ordinal);
+        foreach (var line in order.Lines)
+        {
+            var article = known.Articles[line.Sku];
+            if (article.Stock is null)
+                continue;
+            article.Taken += line.Quantity;
+            taken[line.Sku] = taken.GetValueOrDefault(line.Sku) + line.Quantity;
+        }
+
+        if (order.CouponCode is { } code)
+        {
+            known.Coupons[code].Uses++;
+            known.UsesPerCustomer[(code, order.CustomerNumber)] = known.UsesPerCustomer.GetValueOrDefault((code, order.CustomerNumber)) + 1;
+        }
+
+        return new()
+        {
+            OrderId = order.OrderId,
+            State = HoldStates.Held,
+            Taken = taken,
+            CouponCode = order.CouponCode,
+            CustomerNumber = order.CouponCode is null ? null : order.CustomerNumber,
+        };
     }
 }
 

@@ -9,36 +9,47 @@ public static class Totals
     /// <param name="currency">ISO 4217.</param>
     /// <param name="lines">Priced, their net amounts rounded.</param>
     /// <param name="allowance">Net, rounded, not more than the lines' sum; split over category and rate, the lines stay untouched.</param>
-    public static OrderTotals Of(string currency, IReadOnlyList<PricedLine> lines, decimal allowance)
+    /// <param name="charge">For shipping: net, rounded, not negative. Shipping is ancillary to the goods and taxed as they are, so it is split like the allowance.</param>
+    public static OrderTotals Of(string currency, IReadOnlyList<PricedLine> lines, decimal allowance, decimal charge)
     {
         var linesNet = lines.Sum(line => line.NetAmount);
         ArgumentOutOfRangeException.ThrowIfNegative(allowance);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(allowance, linesNet);
+        ArgumentOutOfRangeException.ThrowIfNegative(charge);
 
         var groups = lines
             .GroupBy(line => (line.VatCategory, line.VatRate))
             .Select(group => (group.Key.VatCategory, group.Key.VatRate, Net: group.Sum(line => line.NetAmount)))
             .OrderByDescending(group => group.VatRate).ThenBy(group => group.VatCategory, StringComparer.Ordinal)
             .ToArray();
-        var shares = Split(allowance, [.. groups.Select(group => group.Net)], Currency.Decimals(currency));
+        decimal[] weights = [.. groups.Select(group => group.Net)];
+        var allowances = Split(allowance, weights, Currency.Decimals(currency));
+        // Goods that are all free have no proportion: each category and rate then bears the same part.
+        var charges = Split(charge, linesNet == 0m ? [.. groups.Select(_ => 1m)] : weights, Currency.Decimals(currency));
         VatSubtotal[] breakdown =
         [
-            .. groups.Zip(shares, (group, share) => new VatSubtotal
+            .. groups.Select((group, i) =>
             {
-                Category = group.VatCategory,
-                Rate = group.VatRate,
-                TaxableAmount = group.Net - share,
-                VatAmount = Currency.Round((group.Net - share) * group.VatRate / 100m, currency),
+                var taxable = group.Net - allowances[i] + charges[i];
+                return new VatSubtotal
+                {
+                    Category = group.VatCategory,
+                    Rate = group.VatRate,
+                    Charge = charges[i],
+                    TaxableAmount = taxable,
+                    VatAmount = Currency.Round(taxable * group.VatRate / 100m, currency),
+                };
             }),
         ];
 
-        var net = linesNet - allowance;
+        var net = linesNet - allowance + charge;
         var vat = breakdown.Sum(subtotal => subtotal.VatAmount);
         return new OrderTotals
         {
             Currency = currency,
             LinesNet = linesNet,
             Allowance = allowance,
+            Charge = charge,
             Net = net,
             Vat = vat,
             Gross = net + vat,

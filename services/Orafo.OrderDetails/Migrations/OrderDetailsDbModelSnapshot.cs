@@ -205,6 +205,10 @@ namespace Orafo.OrderDetails.Migrations
                         .HasColumnType("text")
                         .HasColumnName("sku");
 
+                    b.Property<bool>("IsOnSale")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_on_sale");
+
                     b.Property<string>("Name")
                         .IsRequired()
                         .HasColumnType("text")
@@ -215,9 +219,14 @@ namespace Orafo.OrderDetails.Migrations
                         .HasColumnType("numeric(19,4)")
                         .HasColumnName("price");
 
-                    b.Property<int>("Stock")
+                    b.Property<int?>("Stock")
                         .HasColumnType("integer")
                         .HasColumnName("stock");
+
+                    b.Property<int>("Taken")
+                        .IsConcurrencyToken()
+                        .HasColumnType("integer")
+                        .HasColumnName("taken");
 
                     b.Property<string>("VatCategory")
                         .IsRequired()
@@ -236,7 +245,7 @@ namespace Orafo.OrderDetails.Migrations
                         {
                             t.HasCheckConstraint("ck_articles_price", "price >= 0");
 
-                            t.HasCheckConstraint("ck_articles_stock", "stock >= 0");
+                            t.HasCheckConstraint("ck_articles_stock", "stock >= 0 and taken >= 0 and taken <= stock");
 
                             t.HasCheckConstraint("ck_articles_vat", "vat_rate >= 0 and vat_category in ('S', 'Z', 'E', 'AE', 'K', 'G', 'O')");
                         });
@@ -253,6 +262,10 @@ namespace Orafo.OrderDetails.Migrations
                         .HasColumnType("numeric(19,4)")
                         .HasColumnName("amount");
 
+                    b.Property<bool>("FreeShipping")
+                        .HasColumnType("boolean")
+                        .HasColumnName("free_shipping");
+
                     b.Property<decimal>("MinimumNet")
                         .HasPrecision(19, 4)
                         .HasColumnType("numeric(19,4)")
@@ -262,12 +275,17 @@ namespace Orafo.OrderDetails.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("most_uses");
 
+                    b.Property<int?>("MostUsesPerCustomer")
+                        .HasColumnType("integer")
+                        .HasColumnName("most_uses_per_customer");
+
                     b.Property<decimal?>("Percent")
                         .HasPrecision(5, 2)
                         .HasColumnType("numeric(5,2)")
                         .HasColumnName("percent");
 
                     b.Property<int>("Uses")
+                        .IsConcurrencyToken()
                         .HasColumnType("integer")
                         .HasColumnName("uses");
 
@@ -286,26 +304,10 @@ namespace Orafo.OrderDetails.Migrations
                         {
                             t.HasCheckConstraint("ck_coupons_period", "valid_from < valid_until");
 
-                            t.HasCheckConstraint("ck_coupons_uses", "uses >= 0 and (most_uses is null or uses <= most_uses)");
+                            t.HasCheckConstraint("ck_coupons_uses", "uses >= 0 and (most_uses is null or uses <= most_uses) and most_uses_per_customer > 0");
 
-                            t.HasCheckConstraint("ck_coupons_worth", "(percent is null) <> (amount is null) and coalesce(percent, 1) between 0 and 100 and coalesce(amount, 1) >= 0");
+                            t.HasCheckConstraint("ck_coupons_worth", "num_nonnulls(percent, amount) + free_shipping::int = 1 and coalesce(percent, 1) between 0 and 100 and coalesce(amount, 1) >= 0");
                         });
-                });
-
-            modelBuilder.Entity("Orafo.OrderDetails.Catalogue.CouponRedemption", b =>
-                {
-                    b.Property<string>("CouponCode")
-                        .HasColumnType("text")
-                        .HasColumnName("coupon_code");
-
-                    b.Property<Guid>("OrderId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("order_id");
-
-                    b.HasKey("CouponCode", "OrderId")
-                        .HasName("pk_coupon_redemptions");
-
-                    b.ToTable("coupon_redemptions", (string)null);
                 });
 
             modelBuilder.Entity("Orafo.OrderDetails.Catalogue.Customer", b =>
@@ -414,14 +416,53 @@ namespace Orafo.OrderDetails.Migrations
                         });
                 });
 
-            modelBuilder.Entity("Orafo.OrderDetails.Catalogue.CouponRedemption", b =>
+            modelBuilder.Entity("Orafo.OrderDetails.Details.OrderHold", b =>
+                {
+                    b.Property<Guid>("OrderId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("order_id");
+
+                    b.Property<string>("CouponCode")
+                        .HasColumnType("text")
+                        .HasColumnName("coupon_code");
+
+                    b.Property<string>("CustomerNumber")
+                        .HasColumnType("text")
+                        .HasColumnName("customer_number");
+
+                    b.Property<string>("State")
+                        .IsConcurrencyToken()
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Taken")
+                        .HasColumnType("json")
+                        .HasColumnName("taken");
+
+                    b.HasKey("OrderId")
+                        .HasName("pk_order_holds");
+
+                    b.HasIndex("CouponCode", "CustomerNumber")
+                        .HasDatabaseName("ix_order_holds_coupon_code_customer_number")
+                        .HasFilter("coupon_code is not null");
+
+                    b.ToTable("order_holds", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_order_holds_coupon", "(coupon_code is null) = (customer_number is null)");
+
+                            t.HasCheckConstraint("ck_order_holds_state", "state in ('held', 'final', 'released')");
+                        });
+
+                    b.HasAnnotation("Npgsql:StorageParameter:fillfactor", 70);
+                });
+
+            modelBuilder.Entity("Orafo.OrderDetails.Details.OrderHold", b =>
                 {
                     b.HasOne("Orafo.OrderDetails.Catalogue.Coupon", null)
                         .WithMany()
                         .HasForeignKey("CouponCode")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_coupon_redemptions_coupons_coupon_code");
+                        .HasConstraintName("fk_order_holds_coupons_coupon_code");
                 });
 #pragma warning restore 612, 618
         }

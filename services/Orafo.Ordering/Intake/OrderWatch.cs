@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
+using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Orafo.Ordering.Saga;
+using Orafo.Postgres;
 
 namespace Orafo.Ordering.Intake;
 
-/// <summary>Lets requests wait until an order needs nothing more: completed, rejected, or suspended until somebody decides.</summary>
+/// <summary>Lets requests wait until an order needs nothing more (<see cref="OrderStates.Settled"/>), or until it has come a step further.</summary>
 /// <remarks>
 /// The saga says so after its commit, in the same process. What another instance commits is found by one query a second for all that wait. Nobody
 /// waits, nobody asks.
@@ -14,10 +16,7 @@ public sealed class OrderWatch : BackgroundService
     private const int MostWaiting = 1000;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    private static readonly string[] Settled =
-        [nameof(OrderStateMachine.Completed), nameof(OrderStateMachine.Rejected), nameof(OrderStateMachine.Suspended)];
-
-    private readonly ConcurrentDictionary<TaskCompletionSource, Guid> _waiting = [];
+    private readonly ConcurrentDictionary<OrderWaiter, Guid> _waiting = [];
     private readonly IServiceScopeFactory _scopes;
     private readonly TimeProvider _time;
     private readonly ILogger<OrderWatch> _logger;
@@ -28,31 +27,22 @@ public sealed class OrderWatch : BackgroundService
     public OrderWatch(IServiceScopeFactory scopes, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<OrderWatch> logger) =>
         (_scopes, _stopping, _time, _logger) = (scopes, lifetime.ApplicationStopping, time, logger);
 
-    /// <summary>Whether an order in this state needs nothing more.</summary>
-    public static bool IsSettled(string state) => Settled.Contains(state, StringComparer.Ordinal);
+    /// <summary>How many wait.</summary>
+    internal int Waiting => _waiting.Count;
 
     /// <summary>The order needs nothing more, and that is committed.</summary>
-    public void Settle(Guid settled)
-    {
-        foreach (var (waiter, order) in _waiting)
-        {
-            if (order == settled)
-                waiter.TrySetResult();
-        }
-    }
+    public void Settle(Guid settled) => Tell(settled, isSettled: true);
+
+    /// <summary>The order has come to another state, and that is committed.</summary>
+    public void Move(Guid moved) => Tell(moved, isSettled: false);
 
     /// <summary>From here on it is noticed when the order is settled: look at it after this, and wait then.</summary>
     /// <returns>To be disposed of; null if too many wait already.</returns>
-    public OrderWaiter? TryWatch(Guid order)
-    {
-        if (_waiting.Count >= MostWaiting)
-            return null;
-        var settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _waiting[settled] = order;
-        // Somebody has to ask what other instances commit.
-        Wake();
-        return new OrderWaiter(settled.Task, () => _waiting.TryRemove(settled, out _), _stopping);
-    }
+    public OrderWaiter? TryWatch(Guid order) => TryAdd(order, transitions: null);
+
+    /// <summary>From here on each step of the order is noticed that comes after those that the caller has <see cref="OrderWaiter.Seen"/>.</summary>
+    /// <returns>To be disposed of; null if too many wait already.</returns>
+    public OrderWaiter? TryFollow(Guid order) => TryAdd(order, transitions: int.MaxValue);
 
     public override void Dispose()
     {
@@ -76,8 +66,28 @@ public sealed class OrderWatch : BackgroundService
             // They wait on, or until their time is up.
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                _logger.LogDebug(e, "Nobody can be told now that an order is settled");
+                _logger.LogDebug(e, "Nobody can be told now how far an order is");
             }
+        }
+    }
+
+    private OrderWaiter? TryAdd(Guid order, int? transitions)
+    {
+        if (_waiting.Count >= MostWaiting)
+            return null;
+        var waiter = new OrderWaiter(transitions, leaver => _waiting.TryRemove(leaver, out _), _stopping);
+        _waiting[waiter] = order;
+        // Somebody has to ask what other instances commit.
+        Wake();
+        return waiter;
+    }
+
+    private void Tell(Guid about, bool isSettled)
+    {
+        foreach (var (waiter, order) in _waiting)
+        {
+            if (order == about && (isSettled || waiter.Seen is not null))
+                waiter.Tell();
         }
     }
 
@@ -94,27 +104,67 @@ public sealed class OrderWatch : BackgroundService
             return;
         await using var scope = _scopes.CreateAsyncScope();
         var orders = waiting.Select(waiter => waiter.Value).Distinct().ToArray();
-        var settled = await scope.ServiceProvider.GetRequiredService<OrderingDb>().Sagas
-            .Where(saga => orders.Contains(saga.CorrelationId) && Settled.Contains(saga.CurrentState))
-            .Select(saga => saga.CorrelationId)
-            .ToHashSetAsync(cancellationToken);
+        var sagas = scope.ServiceProvider.GetRequiredService<OrderingDb>().Sagas.Where(saga => orders.Contains(saga.CorrelationId));
+        // Who only waits for the end need not have the timelines read.
+        if (!Array.Exists(waiting, waiter => waiter.Key.Seen is not null))
+            sagas = sagas.Where(saga => OrderStates.Settled.Contains(saga.CurrentState));
+        var found = await sagas
+            .Select(saga => new { saga.CorrelationId, saga.CurrentState, saga.Timeline })
+            .ToDictionaryAsync(saga => saga.CorrelationId, cancellationToken);
         foreach (var (waiter, order) in waiting)
         {
-            if (settled.Contains(order))
-                waiter.TrySetResult();
+            if (found.TryGetValue(order, out var saga)
+                && (waiter.Seen is { } seen ? OrderStatus.TransitionsOf(saga.Timeline) > seen : OrderStates.IsSettled(saga.CurrentState)))
+                waiter.Tell();
         }
     }
 }
 
-/// <summary>Waits for the end of one order.</summary>
-public sealed class OrderWaiter(Task settled, Action leave, CancellationToken stopping) : IDisposable
+/// <summary>Waits for news of one order.</summary>
+public sealed class OrderWaiter : IDisposable
 {
-    /// <summary>Returns when the order is settled, or after <paramref name="limit"/>; at once if the process stops or the client hangs up.</summary>
-    public async Task Wait(TimeSpan limit, CancellationToken cancellationToken)
+    private readonly WakeFlag _news = new();
+    private readonly Action<OrderWaiter> _leave;
+    private readonly CancellationToken _stopping;
+    private readonly bool _isFollowing;
+    private volatile int _seen;
+
+    internal OrderWaiter(int? seen, Action<OrderWaiter> leave, CancellationToken stopping) =>
+        (_isFollowing, _seen, _leave, _stopping) = (seen is not null, seen ?? 0, leave, stopping);
+
+    /// <summary>How many transitions the one who follows an order has seen; null of one who waits for its end.</summary>
+    public int? Seen
     {
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
-        await settled.WaitAsync(limit, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        get => _isFollowing ? _seen : null;
+        set => _seen = value ?? 0;
     }
 
-    public void Dispose() => leave();
+    /// <summary>Returns true when there is news, false after <paramref name="limit"/>, or at once if the process stops or the client hangs up.</summary>
+    public async Task<bool> Wait(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping);
+        try
+        {
+            return await _news.Wait(limit, end.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    public void Dispose() => _leave(this);
+
+    internal void Tell() => _news.Raise();
+}
+
+/// <summary>Tells those who follow an order that it has come to another state.</summary>
+public sealed class OrderWatchObserver(OrderWatch watch) : IStateObserver<OrderSaga>
+{
+    public Task StateChanged(BehaviorContext<OrderSaga> context, State currentState, State previousState)
+    {
+        var id = context.Saga.CorrelationId;
+        context.AfterCommit(() => watch.Move(id));
+        return Task.CompletedTask;
+    }
 }

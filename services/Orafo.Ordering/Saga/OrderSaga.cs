@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Text.Json.Serialization;
 using MassTransit;
 using Orafo.Contracts;
 using Orafo.Ordering.Intake;
@@ -11,8 +13,19 @@ public sealed class OrderSaga : SagaStateMachineInstance
     public Guid CorrelationId { get; set; }
 
     public string CurrentState { get; set; } = "";
+
+    /// <summary>Of the state machine that began it: <see cref="OrderStateMachine.Version"/>.</summary>
+    public int Version { get; set; }
+
+    /// <summary>Who placed it: <see cref="Order.Client"/>.</summary>
+    public string Client { get; set; } = "";
+
     public string CustomerNumber { get; set; } = "";
     public string? CouponCode { get; set; }
+
+    /// <summary>One of <see cref="InvoiceMedium"/>; null: paper.</summary>
+    public string? InvoiceDelivery { get; set; }
+
     public DateTimeOffset SubmittedAt { get; set; }
     public IReadOnlyList<OrderLine> Lines { get; set; } = [];
 
@@ -36,6 +49,25 @@ public sealed class OrderSaga : SagaStateMachineInstance
     public string? SuspendedIn { get; set; }
 
     public string? SuspendedBecause { get; set; }
+
+    /// <summary>Why it is cancelled, or was to be.</summary>
+    public string? CancelledBecause { get; set; }
+
+    /// <summary>Why it could not be cancelled.</summary>
+    public string? CancellationRefusedBecause { get; set; }
+
+    /// <summary>How often the current step was asked for.</summary>
+    public int StepAttempts { get; set; }
+
+    /// <summary>When the current step was asked for the last time, or last said that it is at work.</summary>
+    public DateTimeOffset StepSince { get; set; }
+
+    /// <summary>The invoice is issued and waits for the printer, for hours if need be.</summary>
+    public bool WaitsForPaper { get; set; }
+
+    /// <summary>Somebody looks whether the current step is overdue: as long as it may be, and was not found to be.</summary>
+    public bool IsWatched { get; set; }
+
     public IReadOnlyList<OrderTransition> Timeline { get; set; } = [];
 
     public Money? Total => Gross is { } gross && Currency is { } currency ? new Money(gross, currency) : null;
@@ -45,11 +77,17 @@ public sealed class OrderSaga : SagaStateMachineInstance
     {
         CorrelationId = order.Id,
         CurrentState = nameof(OrderStateMachine.GettingDetails),
+        Client = order.Client,
         CustomerNumber = order.CustomerNumber,
         CouponCode = order.CouponCode,
+        InvoiceDelivery = order.InvoiceDelivery,
         SubmittedAt = order.SubmittedAt,
         Lines = order.Lines,
-        Timeline = [new(nameof(OrderStateMachine.GettingDetails), order.SubmittedAt)],
+        Version = OrderStateMachine.Version,
+        StepAttempts = 1,
+        StepSince = order.SubmittedAt,
+        IsWatched = true,
+        Timeline = [new(nameof(OrderStateMachine.GettingDetails), order.SubmittedAt) { TraceId = OrderTransition.CurrentTrace }],
     };
 
     public GetOrderDetails GetDetails() => new()
@@ -68,6 +106,7 @@ public sealed class OrderSaga : SagaStateMachineInstance
         Customer = Known(Customer),
         Lines = Known(PricedLines),
         Totals = Known(Totals),
+        Delivery = InvoiceDelivery,
     };
 
     public HandOverOrder HandOver() => new()
@@ -79,6 +118,10 @@ public sealed class OrderSaga : SagaStateMachineInstance
         Lines = Lines,
         Total = Known(Total),
     };
+
+    public RecallHandOver Recall() => new() { OrderId = CorrelationId };
+
+    public CreditInvoice Credit() => new() { OrderId = CorrelationId, Reason = Known(CancelledBecause) };
 
     /// <summary>What is only needed on the way, personal data above all.</summary>
     public void ForgetWhatIsNotNeededAnyLonger()
@@ -92,9 +135,31 @@ public sealed class OrderSaga : SagaStateMachineInstance
         ?? throw new InvalidOperationException($"Order {CorrelationId} is {CurrentState} without knowing its {typeof(T).Name}.");
 }
 
-/// <summary>An order entered a state.</summary>
+/// <summary>An order entered a state, or asked for its step once more.</summary>
 public sealed record OrderTransition(string State, DateTimeOffset At)
 {
     /// <summary>The order is stored; it is what the client hears first.</summary>
     public const string Submitted = "Submitted";
+
+    /// <summary>The message that brought it there; the request, where there is none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? On { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Guid? MessageId { get; init; }
+
+    /// <summary>W3C Trace Context: where it can be looked at, with all that belonged to it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? TraceId { get; init; }
+
+    /// <summary>Why, where somebody said so: for people, never personal data.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Reason { get; init; }
+
+    /// <summary>The client that asked for it; null for what the machine does by itself, and for what the version before was asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? By { get; init; }
+
+    /// <summary>Null where nobody traces.</summary>
+    internal static string? CurrentTrace => Activity.Current?.TraceId.ToHexString();
 }

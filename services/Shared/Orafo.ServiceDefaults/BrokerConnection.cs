@@ -12,14 +12,14 @@ namespace Orafo.ServiceDefaults;
 /// </remarks>
 public static class BrokerConnection
 {
-    /// <summary>Has whoever uses the connection learn at once that it was cut.</summary>
-    public static void NoticeItsEnd(this IRabbitMqHostConfigurator host) => host.OnRefreshConnectionFactory = factory =>
+    /// <summary>Has each connection tried when something listens, and whoever uses it learn at once that it was cut.</summary>
+    internal static void ConnectWhenItListens(this IRabbitMqHostConfigurator host, BrokerPort port) => host.OnRefreshConnectionFactory = factory =>
     {
-        NoticeItsEnd(factory);
-        return Task.CompletedTask;
+        factory.NoticeItsEnd();
+        return port.WaitUntilItListens();
     };
 
-    /// <inheritdoc cref="NoticeItsEnd(IRabbitMqHostConfigurator)"/>
+    /// <summary>Has whoever uses the connection learn at once that it was cut.</summary>
     public static void NoticeItsEnd(this ConnectionFactory factory) =>
         factory.SocketFactory = family => new TcpClient(ConnectionFactoryBase.DefaultSocketFactory(family).Client);
 

@@ -53,7 +53,7 @@ public static class MessagingExtensions
             });
             bus.UsingRabbitMq((context, rabbit) =>
             {
-                rabbit.Host(broker, $"{name} ({Environment.ProcessId})", host => host.NoticeItsEnd());
+                rabbit.Host(broker, $"{name} ({Environment.ProcessId})", host => host.ConnectWhenItListens(context.GetRequiredService<BrokerPort>()));
                 rabbit.PrefetchCount = 128;
                 rabbit.MessageTopology.SetEntityNameFormatter(new MessageTypeNames(rabbit.MessageTopology.EntityNameFormatter));
                 rabbit.ConfigureJsonSerializerOptions(json =>
@@ -67,8 +67,9 @@ public static class MessagingExtensions
                 rabbit.ConfigureEndpoints(context);
             });
         });
+        builder.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<BrokerPort>(services, broker));
         builder.Services.Replace(ServiceDescriptor.Singleton<IBusDepot>(services =>
-            new PatientBusDepot(ActivatorUtilities.CreateInstance<BusDepot>(services), broker)));
+            new PatientBusDepot(ActivatorUtilities.CreateInstance<BusDepot>(services), services.GetRequiredService<BrokerPort>())));
         return builder.AddRehearsals<TDbContext>();
     }
 

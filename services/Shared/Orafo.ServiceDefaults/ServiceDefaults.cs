@@ -30,7 +30,12 @@ public static class ServiceDefaultsExtensions
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddHealthChecks();
         builder.Services.AddProblemDetails();
-        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull);
+        builder.Services.ConfigureHttpJsonOptions(json =>
+        {
+            json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+            // A number is a number and no text that looks like one: descriptions of the API say so, too.
+            json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+        });
         builder.Services.AddExceptionHandler<DatabaseAwayHandler>();
         builder.Services.Configure<HostOptions>(host =>
         {
@@ -115,17 +120,31 @@ public static class ServiceDefaultsExtensions
         app.MapHealthChecks("/health/lag", new HealthCheckOptions { Predicate = check => check.Tags.Contains("lag") });
     }
 
-    /// <summary>Runs the service; with the argument <c>migrate</c> it brings its database up to date instead, and ends.</summary>
+    /// <summary>
+    ///     Runs the service; with the argument <c>migrate</c> it brings its database up to date instead, and ends; with <c>check</c> it only says whether it
+    ///     could. The exit code is 1 if it must not.
+    /// </summary>
     /// <param name="app">The service.</param>
     /// <param name="args">The command line.</param>
     /// <param name="prepare">What is to be done before it serves anybody.</param>
+    /// <param name="objection">Why this version must not take over what is in its database, however old that is; null if it may.</param>
     /// <remarks>A role that may change the schema runs the migration; the role that runs the service may not.</remarks>
-    public static async Task RunServiceAsync<TDbContext>(this WebApplication app, string[] args, Func<IServiceProvider, Task>? prepare = null)
+    public static async Task RunServiceAsync<TDbContext>(
+        this WebApplication app, string[] args, Func<IServiceProvider, Task>? prepare = null, Func<IServiceProvider, Task<string?>>? objection = null)
         where TDbContext : DbContext
     {
-        if (args is ["migrate", ..])
+        if (args is ["migrate" or "check", ..])
         {
             await using var scope = app.Services.CreateAsyncScope();
+            if (objection is not null && await objection(scope.ServiceProvider) is { } why)
+            {
+                await Console.Error.WriteLineAsync(why);
+                Environment.ExitCode = 1;
+                return;
+            }
+
+            if (args[0] == "check")
+                return;
             var database = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
             // A table of years may have to be rewritten; whoever waits can stop it.
             database.SetCommandTimeout(TimeSpan.Zero);

@@ -63,6 +63,7 @@ public sealed class A_printed_document
             .. document.Totals.VatBreakdown.Select(vat => DocumentText.Amount(vat.VatAmount, document.Currency)),
             $"{document.Currency} {DocumentText.Amount(document.Totals.Gross, document.Currency)}",
             .. document.Totals.VatBreakdown.Select(vat => VatCategory.NoteOf(vat.Category, document.Seller)).OfType<string>(),
+            .. document.Totals.Charge == 0m ? [] : new[] { "Shipping", DocumentText.Amount(document.Totals.Charge, document.Currency) },
             document.Payment is { } payment ? Iban.Grouped(payment.Reference) : document.PaymentTerms,
             .. document.Preceding is { } preceding ? new[] { preceding.Number } : [],
         ];

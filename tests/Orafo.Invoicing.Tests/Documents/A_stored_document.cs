@@ -111,7 +111,7 @@ public sealed class A_stored_document
             .Select(i => (i % 2 == 0 ? one : other).Read("2026-000002", i % 3 == 0 ? "application/pdf" : "application/xml")));
         var pdfs = reads.Where((_, i) => i % 3 == 0).Select(Convert.ToHexString).Distinct().ToArray();
         var xmls = reads.Where((_, i) => i % 3 != 0).Select(Convert.ToHexString).Distinct().ToArray();
-        Assert.That((pdfs.Length, xmls.Length, await one.Look(db => db.Documents.CountAsync())), Is.EqualTo((1, 1, 2)));
+        Assert.That((pdfs.Length, xmls.Length, await one.Look(db => db.InvoiceDocuments.CountAsync())), Is.EqualTo((1, 1, 2)));
     }
 
     [TestCase("update invoice_documents set content = 'x'")]
@@ -141,7 +141,7 @@ public sealed class A_stored_document
 
         using var json = await service.Get("2026-000009", accept + ", application/json;q=0.1");
         Assert.That((json.StatusCode, json.Content.Headers.ContentType?.MediaType), Is.EqualTo((HttpStatusCode.OK, "application/json")));
-        Assert.That(await service.Look(db => db.Documents.CountAsync()), Is.Zero);
+        Assert.That(await service.Look(db => db.InvoiceDocuments.CountAsync()), Is.Zero);
     }
 
     [TestCase("2026-000002", "text/html", HttpStatusCode.NotAcceptable)]
@@ -177,6 +177,70 @@ public sealed class A_stored_document
         using var answer = await service.Get("2026-000002", "application/pdf", method: HttpMethod.Head);
         var length = PdfDocument.Render(Examples.All["coupon"]).Length;
         Assert.That((answer.StatusCode, answer.Content.Headers.ContentLength), Is.EqualTo((HttpStatusCode.OK, (long?)length)));
+    }
+
+    [TestCase("", "application/json", null)]
+    [TestCase("application/pdf", "application/pdf", "C2026-000002.pdf")]
+    [TestCase("application/xml", "application/xml", "C2026-000002.xml")]
+    public async Task Of_a_credit_note_comes_as_its_reader_wants_it(string accept, string type, string? file)
+    {
+        await using var service = await Service.Start();
+        await service.AddCredited(Coupon());
+        using var answer = await service.Get("C2026-000002", accept);
+        Assert.That((answer.StatusCode, answer.Content.Headers.ContentType?.MediaType), Is.EqualTo((HttpStatusCode.OK, type)));
+        Assert.That((answer.Headers.Vary.Single(), answer.Content.Headers.ContentDisposition?.FileName), Is.EqualTo(("Accept", file)));
+    }
+
+    [Test]
+    public async Task Of_a_credit_note_is_what_the_renderers_make_of_it_and_rendered_once()
+    {
+        await using var service = await Service.Start();
+        await service.AddCredited(Coupon());
+        var pdfs = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => service.Read("C2026-000002", "application/pdf")));
+        Assert.That(pdfs, Is.All.EqualTo(PdfDocument.Render(Examples.All["credit-note"])));
+        Assert.That(await service.Read("C2026-000002", "application/xml"), Is.EqualTo(UblDocument.Render(Examples.All["credit-note"])));
+        Assert.That((service.Press.Rendered, await service.Look(db => db.InvoiceDocuments.CountAsync())), Is.EqualTo((1, 0)), "its invoice was not asked for");
+        // Each has its own.
+        Assert.That(await service.Read("2026-000002", "application/xml"), Is.EqualTo(UblDocument.Render(Examples.All["coupon"])));
+    }
+
+    [Test]
+    public async Task Of_a_credit_note_is_the_same_for_ever_whatever_the_seller_is_called_since()
+    {
+        await using var service = await Service.Start();
+        await service.AddCredited(Coupon(isKeptWithSeller: false));
+        var read = await service.Read("C2026-000002", "application/pdf");
+        await using var later = await service.StartAnother(seller => seller.Name = "Another name");
+        Assert.That(await later.Read("C2026-000002", "application/pdf"), Is.EqualTo(read));
+        using var first = await later.Get("C2026-000002", "application/xml");
+        Assert.That(await first.Content.ReadAsStringAsync(), Does.Contain("Bottega Orafo").And.Not.Contain("Another name"));
+        using var again = await later.Get("C2026-000002", "application/xml", first.Headers.ETag);
+        Assert.That(again.StatusCode, Is.EqualTo(HttpStatusCode.NotModified));
+    }
+
+    [TestCase("update credit_note_documents set content = 'x'")]
+    [TestCase("delete from credit_note_documents")]
+    [TestCase("truncate credit_note_documents")]
+    public async Task Of_a_credit_note_is_never_changed_or_deleted_by_anybody(string attempt)
+    {
+        await using var service = await Service.Start();
+        await service.AddCredited(Coupon());
+        await service.Read("C2026-000002", "application/pdf");
+        Assert.That(() => service.Look(db => db.Database.ExecuteSqlRawAsync(attempt)),
+            Throws.TypeOf<PostgresException>().With.Property(nameof(PostgresException.SqlState)).EqualTo("23001"));
+    }
+
+    [TestCase("C2026-000009", "application/pdf", HttpStatusCode.NotAcceptable, "This credit note cannot be a document of EN 16931.")]
+    [TestCase("C2026-000009", "text/html", HttpStatusCode.NotAcceptable, "Credit notes are not to be had like that.")]
+    [TestCase("C2026-000008", "application/pdf", HttpStatusCode.NotFound, "There is no such credit note.")]
+    [TestCase("C2026%20000009", "application/pdf", HttpStatusCode.NotFound, "There is no such credit note.")]
+    public async Task Of_a_credit_note_that_is_not_to_be_had_is_a_problem(string number, string accept, HttpStatusCode status, string title)
+    {
+        await using var service = await Service.Start();
+        await service.AddCredited(Dinars());
+        using var answer = await service.Get(number, accept);
+        var problem = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+        Assert.That((answer.StatusCode, problem.GetProperty("title").GetString()), Is.EqualTo((status, title)));
     }
 
     private static Invoice Coupon(bool isKeptWithSeller = true)
@@ -242,9 +306,22 @@ public sealed class A_stored_document
             return db.SaveChangesAsync();
         });
 
+        /// <summary>An invoice and its credit note.</summary>
+        public async Task AddCredited(Invoice invoice)
+        {
+            await Add(invoice);
+            await Look(db =>
+            {
+                var note = Examples.CreditNote(DocumentMapping.Of(invoice, Examples.Seller));
+                note.ChainTo(new() { Name = note.Series, Last = note.Sequence, Head = HashChain.Begin(note.Series) });
+                db.CreditNotes.Add(note);
+                return db.SaveChangesAsync();
+            });
+        }
+
         public async Task<HttpResponseMessage> Get(string number, string accept, EntityTagHeaderValue? ifNoneMatch = null, HttpMethod? method = null)
         {
-            using var request = new HttpRequestMessage(method ?? HttpMethod.Get, $"/invoices/{number}");
+            using var request = new HttpRequestMessage(method ?? HttpMethod.Get, $"/{(number[0] == 'C' ? "credit-notes" : "invoices")}/{number}");
             if (accept.Length > 0)
                 request.Headers.TryAddWithoutValidation("Accept", accept);
             if (ifNoneMatch is not null)

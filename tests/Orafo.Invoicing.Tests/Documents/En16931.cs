@@ -12,7 +12,8 @@ internal static class En16931
     private const string Cbc = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2";
     private const string Line = "cac:InvoiceLine|cac:CreditNoteLine";
     private const string Quantity = "cbc:InvoicedQuantity|cbc:CreditedQuantity";
-    private const string Allowance = "cac:AllowanceCharge";
+    private const string Allowance = "cac:AllowanceCharge[cbc:ChargeIndicator='false']";
+    private const string Charge = "cac:AllowanceCharge[cbc:ChargeIndicator='true']";
     private const string Subtotal = "cac:TaxTotal/cac:TaxSubtotal";
     private const string Sums = "cac:LegalMonetaryTotal";
     private const string Seller = "cac:AccountingSupplierParty/cac:Party";
@@ -24,8 +25,10 @@ internal static class En16931
     internal static IReadOnlyDictionary<string, string> AmountsOfTwoDecimals { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["BR-DEC-01"] = $"{Allowance}/cbc:Amount",
+        ["BR-DEC-05"] = $"{Charge}/cbc:Amount",
         ["BR-DEC-09"] = $"{Sums}/cbc:LineExtensionAmount",
         ["BR-DEC-10"] = $"{Sums}/cbc:AllowanceTotalAmount",
+        ["BR-DEC-11"] = $"{Sums}/cbc:ChargeTotalAmount",
         ["BR-DEC-12"] = $"{Sums}/cbc:TaxExclusiveAmount",
         ["BR-DEC-13"] = "cac:TaxTotal/cbc:TaxAmount",
         ["BR-DEC-14"] = $"{Sums}/cbc:TaxInclusiveAmount",
@@ -75,6 +78,9 @@ internal static class En16931
             ["BR-31"] = Each(Allowance, allowance => Has(allowance, "cbc:Amount")),
             ["BR-32"] = Each(Allowance, allowance => Has(allowance, "cac:TaxCategory/cbc:ID")),
             ["BR-33"] = Each(Allowance, allowance => Has(allowance, "cbc:AllowanceChargeReason|cbc:AllowanceChargeReasonCode")),
+            ["BR-36"] = Each(Charge, charge => Has(charge, "cbc:Amount")),
+            ["BR-37"] = Each(Charge, charge => Has(charge, "cac:TaxCategory/cbc:ID")),
+            ["BR-38"] = Each(Charge, charge => Has(charge, "cbc:AllowanceChargeReason|cbc:AllowanceChargeReasonCode")),
             ["BR-45"] = Each(Subtotal, vat => Has(vat, "cbc:TaxableAmount")),
             ["BR-46"] = Each(Subtotal, vat => Has(vat, "cbc:TaxAmount")),
             ["BR-47"] = Each(Subtotal, vat => Has(vat, "cac:TaxCategory/cbc:ID")),
@@ -86,10 +92,13 @@ internal static class En16931
             ["BR-CL-01"] = document => Text(document, "cbc:InvoiceTypeCode|cbc:CreditNoteTypeCode") == (document.Name.LocalName == "Invoice" ? "380" : "381"),
             ["BR-CL-03"] = document => document.Descendants().Attributes("currencyID").All(currency => currency.Value == Text(document, "cbc:DocumentCurrencyCode")),
             ["BR-CL-04"] = document => Text(document, "cbc:DocumentCurrencyCode") is [>= 'A' and <= 'Z', >= 'A' and <= 'Z', >= 'A' and <= 'Z'],
+            // UNTDID 7161: freight service, delivery, shipping and handling.
+            ["BR-CL-20"] = document => document.All($"{Charge}/cbc:AllowanceChargeReasonCode").All(code => code.Value is "FC" or "DL" or "SAA"),
             ["BR-CO-04"] = EachLine(line => Has(line, "cac:Item/cac:ClassifiedTaxCategory/cbc:ID")),
             ["BR-CO-09"] = document => document.All($"{Seller}/{VatId}|{Buyer}/{VatId}").All(id => id.Value is [>= 'A' and <= 'Z', >= 'A' and <= 'Z', ..]),
             ["BR-CO-10"] = document => Sum(document, $"{Sums}/cbc:LineExtensionAmount") == document.All(Line).Sum(line => Sum(line, "cbc:LineExtensionAmount")),
-            ["BR-CO-11"] = document => Sum(document, $"{Sums}/cbc:AllowanceTotalAmount") == Sum(document, $"{Allowance}[cbc:ChargeIndicator='false']/cbc:Amount"),
+            ["BR-CO-11"] = document => Sum(document, $"{Sums}/cbc:AllowanceTotalAmount") == Sum(document, $"{Allowance}/cbc:Amount"),
+            ["BR-CO-12"] = document => Sum(document, $"{Sums}/cbc:ChargeTotalAmount") == Sum(document, $"{Charge}/cbc:Amount"),
             ["BR-CO-13"] = document => Sum(document, $"{Sums}/cbc:TaxExclusiveAmount") == Sum(document, $"{Sums}/cbc:LineExtensionAmount")
                 - Sum(document, $"{Sums}/cbc:AllowanceTotalAmount") + Sum(document, $"{Sums}/cbc:ChargeTotalAmount"),
             ["BR-CO-14"] = document => Sum(document, "cac:TaxTotal/cbc:TaxAmount") == Sum(document, $"{Subtotal}/cbc:TaxAmount"),
@@ -99,6 +108,8 @@ internal static class En16931
                 - Sum(document, $"{Sums}/cbc:PrepaidAmount") + Sum(document, $"{Sums}/cbc:PayableRoundingAmount"),
             ["BR-CO-17"] = Each(Subtotal, vat => Sum(vat, "cbc:TaxAmount") == Tax(vat)),
             ["BR-CO-18"] = document => document.All(Subtotal).Any(),
+            ["BR-CO-21"] = Each(Allowance, allowance => Has(allowance, "cbc:AllowanceChargeReason") || Has(allowance, "cbc:AllowanceChargeReasonCode")),
+            ["BR-CO-22"] = Each(Charge, charge => Has(charge, "cbc:AllowanceChargeReason") || Has(charge, "cbc:AllowanceChargeReasonCode")),
             ["BR-CO-25"] = document =>
                 Sum(document, $"{Sums}/cbc:PayableAmount") <= 0m || Has(document, "cbc:DueDate") || Has(document, "cac:PaymentTerms/cbc:Note"),
             ["BR-CO-26"] = document => Has(document, $"{Seller}/{VatId}") || Has(document, $"{Seller}/cac:PartyIdentification/cbc:ID"),
@@ -120,20 +131,24 @@ internal static class En16931
         var isTaxed = code == "S";
         var lines = $"*[self::cac:InvoiceLine or self::cac:CreditNoteLine][cac:Item/cac:ClassifiedTaxCategory/cbc:ID='{code}']";
         var allowances = $"{Allowance}[cac:TaxCategory/cbc:ID='{code}']";
+        var charges = $"{Charge}[cac:TaxCategory/cbc:ID='{code}']";
         var subtotals = $"{Subtotal}[cac:TaxCategory/cbc:ID='{code}']";
         rules[$"{rule}-01"] = document =>
-            !document.All($"{lines}|{allowances}").Any() || (isTaxed ? document.All(subtotals).Any() : document.All(subtotals).Count() == 1);
-        rules[$"{rule}-02"] = document =>
-            !document.All(lines).Any() || (Has(document, $"{Seller}/{VatId}") && (code is not ("AE" or "K") || Has(document, $"{Buyer}/{VatId}")));
+            !document.All($"{lines}|{allowances}|{charges}").Any() || (isTaxed ? document.All(subtotals).Any() : document.All(subtotals).Count() == 1);
+        rules[$"{rule}-02"] = document => !document.All(lines).Any() || HasVatIds(document);
+        rules[$"{rule}-04"] = document => !document.All(charges).Any() || HasVatIds(document);
         rules[$"{rule}-05"] = document =>
             document.All($"{lines}/cac:Item/cac:ClassifiedTaxCategory")
                 .All(category => isTaxed ? Sum(category, "cbc:Percent") > 0m : Text(category, "cbc:Percent") == "0");
+        rules[$"{rule}-07"] = document =>
+            document.All($"{charges}/cac:TaxCategory").All(category => isTaxed ? Sum(category, "cbc:Percent") > 0m : Text(category, "cbc:Percent") == "0");
         rules[$"{rule}-08"] = document => document.All(subtotals).All(vat =>
         {
             var rate = Text(vat, "cac:TaxCategory/cbc:Percent");
             return Sum(vat, "cbc:TaxableAmount")
                 == Sum(document, $"{lines}[cac:Item/cac:ClassifiedTaxCategory/cbc:Percent='{rate}']/cbc:LineExtensionAmount")
-                - Sum(document, $"{allowances}[cac:TaxCategory/cbc:Percent='{rate}']/cbc:Amount");
+                - Sum(document, $"{allowances}[cac:TaxCategory/cbc:Percent='{rate}']/cbc:Amount")
+                + Sum(document, $"{charges}[cac:TaxCategory/cbc:Percent='{rate}']/cbc:Amount");
         });
         rules[$"{rule}-09"] = document => document.All(subtotals).All(vat => Sum(vat, "cbc:TaxAmount") == (isTaxed ? Tax(vat) : 0m));
         rules[$"{rule}-10"] = document => document.All($"{subtotals}/cac:TaxCategory").All(category => code switch
@@ -142,6 +157,8 @@ internal static class En16931
             "E" => Has(category, "cbc:TaxExemptionReason") || Has(category, "cbc:TaxExemptionReasonCode"),
             _ => Text(category, "cbc:TaxExemptionReasonCode") == $"VATEX-EU-{rule[3..]}",
         });
+
+        bool HasVatIds(XElement document) => Has(document, $"{Seller}/{VatId}") && (code is not ("AE" or "K") || Has(document, $"{Buyer}/{VatId}"));
     }
 
     /// <summary>BT-117: once for the category, to the currency's smallest unit, which the document's total shows.</summary>

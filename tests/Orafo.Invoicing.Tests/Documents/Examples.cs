@@ -30,7 +30,7 @@ public static class Examples
         ExemptionReason = "Exempt from VAT, Directive 2006/112/EC, Title IX",
     };
 
-    public static IReadOnlyDictionary<string, BillingDocument> All { get; } = new Dictionary<string, BillingDocument>(StringComparer.Ordinal)
+    private static IReadOnlyDictionary<string, BillingDocument> Invoices { get; } = new Dictionary<string, BillingDocument>(StringComparer.Ordinal)
     {
         // 2 × 4.90 = 9.80 at 22 % → 2.156 → 2.16; 3 × 3.20 = 9.60 at 10 % → 0.96; 2 × 2.50 = 5.00 at 5 % → 0.25; 4 × 1.80 = 7.20 at 4 % → 0.288 → 0.29.
         ["four-vat-rates"] = Document(Invoice(
@@ -82,10 +82,27 @@ public static class Examples
             "2026-000008", Consumer,
             [.. Enumerable.Range(1, 120).Select(i => Line($"ART-{i:000}", $"Article {i}", 1, 12.34m, 22m))],
             Totals("EUR", 1480.80m, 0m, [Vat(22m, 1480.80m, 325.78m)]))),
-        ["credit-note"] = Credit(),
+        // Shipping 4.90 over 14.25 and 10.00: 2.879… and 2.020… → 2.88 and 2.02; 17.13 × 22 % = 3.7686 → 3.77; 12.02 × 10 % = 1.202 → 1.20.
+        ["shipping"] = Document(Invoice(
+            "2026-000009", Consumer, [Line("GLS-01", "Wine glass, 45 cl", 3, 4.75m, 22m), Line("OIL-01", "Olive oil, extra virgin, 500 ml", 1, 10.00m, 10m)],
+            Totals("EUR", 24.25m, 0m, [Vat(22m, 17.13m, 3.77m, charge: 2.88m), Vat(10m, 12.02m, 1.20m, charge: 2.02m)]))),
+        // The same and 10 % of 24.25 = 2.425 → 2.43 off: 1.427… and 1.002… → 1.43 and 1.00. 14.25 − 1.43 + 2.88 = 15.70; × 22 % = 3.454 → 3.45.
+        // 10.00 − 1.00 + 2.02 = 11.02; × 10 % = 1.102 → 1.10. 24.25 − 2.43 + 4.90 + 4.55 = 31.27.
+        ["shipping-and-coupon"] = Document(Invoice(
+            "2026-000010", Consumer, [Line("GLS-01", "Wine glass, 45 cl", 3, 4.75m, 22m), Line("OIL-01", "Olive oil, extra virgin, 500 ml", 1, 10.00m, 10m)],
+            Totals("EUR", 24.25m, 2.43m, [Vat(22m, 15.70m, 3.45m, charge: 2.88m), Vat(10m, 11.02m, 1.10m, charge: 2.02m)]))),
+    };
+
+    public static IReadOnlyDictionary<string, BillingDocument> All { get; } = new Dictionary<string, BillingDocument>(Invoices, StringComparer.Ordinal)
+    {
+        ["credit-note"] = CreditOf("coupon"),
+        ["credit-note-intra-community"] = CreditOf("intra-community"),
+        ["credit-note-shipping"] = CreditOf("shipping-and-coupon"),
     };
 
     public static IEnumerable<string> Names => All.Keys;
+
+    public static IEnumerable<string> InvoiceNames => Invoices.Keys;
 
     public static BillingDocument Document(Invoice invoice) => DocumentMapping.Of(invoice, Seller);
 
@@ -117,35 +134,36 @@ public static class Examples
         NetAmount = Currency.Round(quantity * price, currency),
     };
 
-    public static VatSubtotal Vat(decimal rate, decimal taxable, decimal vat, string category = "S") =>
-        new() { Category = category, Rate = rate, TaxableAmount = taxable, VatAmount = vat };
+    public static VatSubtotal Vat(decimal rate, decimal taxable, decimal vat, string category = "S", decimal charge = 0m) =>
+        new() { Category = category, Rate = rate, Charge = charge, TaxableAmount = taxable, VatAmount = vat };
 
+    /// <summary>The charge is that of the categories.</summary>
     public static OrderTotals Totals(string currency, decimal lines, decimal allowance, IReadOnlyList<VatSubtotal> vat) => new()
     {
         Currency = currency,
         LinesNet = lines,
         Allowance = allowance,
-        Net = lines - allowance,
+        Charge = vat.Sum(subtotal => subtotal.Charge),
+        Net = lines - allowance + vat.Sum(subtotal => subtotal.Charge),
         Vat = vat.Sum(subtotal => subtotal.VatAmount),
-        Gross = lines - allowance + vat.Sum(subtotal => subtotal.VatAmount),
+        Gross = lines - allowance + vat.Sum(subtotal => subtotal.Charge + subtotal.VatAmount),
         VatBreakdown = vat,
     };
 
-    /// <summary>Made from the model: it gives the invoice with the coupon back.</summary>
-    private static BillingDocument Credit()
+    /// <summary>The credit note of an example.</summary>
+    public static BillingDocument CreditOf(string invoice) => DocumentMapping.Of(CreditNote(Invoices[invoice]), Invoices[invoice]);
+
+    public static CreditNote CreditNote(BillingDocument invoice) => new()
     {
-        var invoice = Document(Invoice(
-            "2026-000002", Consumer,
-            [Line("GLS-01", "Wine glass, 45 cl", 3, 4.75m, 22m), Line("OIL-01", "Olive oil, extra virgin, 500 ml", 1, 10.00m, 10m)],
-            Totals("EUR", 24.25m, 4.25m, [Vat(22m, 11.75m, 2.59m), Vat(10m, 8.25m, 0.83m)])));
-        return invoice with
-        {
-            Kind = DocumentKind.CreditNote,
-            Number = "CN2026-000001",
-            IssueDate = new DateOnly(2026, 11, 30),
-            Preceding = new("2026-000002", invoice.IssueDate),
-            Payment = null,
-            PaymentTerms = "The amount is credited to you.",
-        };
-    }
+        Number = "C" + invoice.Number,
+        Series = "C" + invoice.Number[..4],
+        Sequence = int.Parse(invoice.Number[5..], System.Globalization.CultureInfo.InvariantCulture),
+        OrderId = invoice.OrderId,
+        InvoiceNumber = invoice.Number,
+        Reason = "The order was cancelled before the goods were packed.",
+        IssueDate = new DateOnly(2026, 11, 30),
+        IssuedAt = new DateTimeOffset(2026, 11, 30, 16, 0, 0, TimeSpan.Zero),
+        Currency = invoice.Currency,
+        Gross = invoice.Totals.Gross,
+    };
 }

@@ -73,9 +73,8 @@ internal sealed class DatabaseGate<TDbContext>(IServiceScopeFactory scopes, Outa
             try
             {
                 await using var scope = scopes.CreateAsyncScope();
-                var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
-                await db.OpenConnectionAsync(stopping);
-                await using var ask = new NpgsqlCommand("select", (NpgsqlConnection)db.GetDbConnection());
+                await using var opened = await OpenedConnection.Open(scope.ServiceProvider.GetRequiredService<TDbContext>(), stopping);
+                await using var ask = new NpgsqlCommand("select", opened.Connection);
                 await ask.ExecuteNonQueryAsync(stopping);
                 return;
             }

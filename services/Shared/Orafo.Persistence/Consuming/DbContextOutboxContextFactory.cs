@@ -46,7 +46,7 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
                 if (batch is null && context.ReceiveContext.Redelivered)
                     await RunAgain(delivery, isShared);
                 else if (!isShared)
-                    await groups.RunAlone(scope.Get(), delivery);
+                    await RunInScope(delivery);
                 else if (isAlone || delivery.Consumer.IsSlow)
                     await groups.RunAlone(delivery);
                 else
@@ -64,6 +64,8 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
             }
         }
 
+        Task RunInScope(Delivery<TDbContext> delivery) => scope.Lease is { } lease ? groups.RunAlone(lease, delivery) : groups.RunAlone(scope.Get(), delivery);
+
         // It may have killed the process the first time: it takes nobody with it, and not the process for ever.
         async Task RunAgain(Delivery<TDbContext> delivery, bool isShared)
         {
@@ -71,7 +73,7 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
             {
                 await suspects.Run(
                     delivery, AttemptCount.Of(context.ReceiveContext, consumeOptions.ConsumerId),
-                    () => isShared ? groups.RunAlone(delivery) : groups.RunAlone(scope.Get(), delivery));
+                    () => isShared ? groups.RunAlone(delivery) : RunInScope(delivery));
             }
             // No consumer was there to say so.
             catch (CrashLimitException e)

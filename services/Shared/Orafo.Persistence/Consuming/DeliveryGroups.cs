@@ -46,11 +46,27 @@ internal sealed class DeliveryGroups<TDbContext>(
         }
     }
 
-    /// <summary>In a transaction of its own, on the DbContext that its scope has.</summary>
+    /// <summary>In a transaction of its own, on the DbContext that its scope has from the group that it was in: when nobody else of that is at work on it.</summary>
+    public Task RunAlone(SharedLease<TDbContext> lease, Delivery<TDbContext> delivery) =>
+        Run(lease.Db, lease, new([delivery]), isCareful: true, delivery.CancellationToken);
+
+    /// <summary>In a transaction of its own, on the DbContext that is its scope's own.</summary>
     public Task RunAlone(TDbContext db, Delivery<TDbContext> delivery) => Run(db, null, new([delivery]), isCareful: true, delivery.CancellationToken);
 
-    private Task Run(TDbContext db, SharedLease<TDbContext>? lease, DeliveryGroup<TDbContext> group, bool isCareful, CancellationToken cancellationToken) =>
-        new UnitOfWork<TDbContext>(db, lease, group, isCareful, options, signal, handoff, instruments, time).Run(cancellationToken);
+    private async Task Run(
+        TDbContext db, SharedLease<TDbContext>? lease, DeliveryGroup<TDbContext> group, bool isCareful, CancellationToken cancellationToken)
+    {
+        if (lease is not null)
+            await lease.Turn.WaitAsync(cancellationToken);
+        try
+        {
+            await new UnitOfWork<TDbContext>(db, lease, group, isCareful, options, signal, handoff, instruments, time).Run(cancellationToken);
+        }
+        finally
+        {
+            lease?.Turn.Release();
+        }
+    }
 
     private async Task RunGroup(DeliveryGroup<TDbContext> group)
     {

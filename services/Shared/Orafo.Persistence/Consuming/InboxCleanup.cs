@@ -52,16 +52,15 @@ internal sealed class InboxCleanup<TDbContext>(
     private async Task<int> Forget(CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
-        await db.OpenConnectionAsync(cancellationToken);
-        await using var forget = new NpgsqlCommand(InboxStatements.Forget, (NpgsqlConnection)db.GetDbConnection())
+        await using var opened = await OpenedConnection.Open(scope.ServiceProvider.GetRequiredService<TDbContext>(), cancellationToken);
+        await using var forget = new NpgsqlCommand(InboxStatements.Forget, opened.Connection)
         {
             Parameters = { new() { Value = options.DuplicateDetectionWindow }, new() { Value = BatchSize } },
         };
         var forgotten = await forget.ExecuteNonQueryAsync(cancellationToken);
         if (forgotten < BatchSize)
         {
-            await using var attempts = new NpgsqlCommand(InboxStatements.ForgetOldAttempts, (NpgsqlConnection)db.GetDbConnection())
+            await using var attempts = new NpgsqlCommand(InboxStatements.ForgetOldAttempts, opened.Connection)
             {
                 Parameters = { new() { Value = options.DuplicateDetectionWindow } },
             };

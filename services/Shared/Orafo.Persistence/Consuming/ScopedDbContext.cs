@@ -25,6 +25,9 @@ internal sealed class ScopedDbContext<TDbContext>(IServiceProvider scope) : IAsy
         (_lease, _db) = (lease, lease.Db);
     }
 
+    /// <summary>The one that is shared; null if it is the scope's own, or if nobody has asked for one.</summary>
+    public SharedLease<TDbContext>? Lease => _lease;
+
     /// <summary>Whether somebody in the scope has a DbContext already.</summary>
     public bool IsTaken => _db is not null;
 
@@ -51,6 +54,9 @@ internal sealed class SharedLease<TDbContext> where TDbContext : DbContext
     }
 
     public TDbContext Db { get; }
+
+    /// <summary>Whoever runs a transaction on the DbContext. Deliveries of a group that failed may be tried again on it while the others of it still are.</summary>
+    public SemaphoreSlim Turn { get; } = new(1);
 
     public void Enter() => Interlocked.Increment(ref _holders);
 

@@ -78,9 +78,8 @@ internal sealed class Suspects<TDbContext>(IServiceScopeFactory scopes, EntityFr
     private async Task<T> Execute<T>(string statement, Delivery<TDbContext> delivery, Func<NpgsqlCommand, Task<T>> execute)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
-        await db.OpenConnectionAsync(delivery.CancellationToken);
-        await using var command = new NpgsqlCommand(statement, (NpgsqlConnection)db.GetDbConnection())
+        await using var opened = await OpenedConnection.Open(scope.ServiceProvider.GetRequiredService<TDbContext>(), delivery.CancellationToken);
+        await using var command = new NpgsqlCommand(statement, opened.Connection)
         {
             Parameters = { new() { Value = delivery.MessageIds[0] }, new() { Value = delivery.Consumer.Id } },
         };

@@ -54,9 +54,8 @@ internal sealed class OutboxWatch<TDbContext>(
     private async Task<OutboxReading> Read(CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
-        await db.OpenConnectionAsync(cancellationToken);
-        await using var look = new NpgsqlCommand(OutboxStatements.Watch, (NpgsqlConnection)db.GetDbConnection());
+        await using var opened = await OpenedConnection.Open(scope.ServiceProvider.GetRequiredService<TDbContext>(), cancellationToken);
+        await using var look = new NpgsqlCommand(OutboxStatements.Watch, opened.Connection);
         await using var row = await look.ExecuteReaderAsync(cancellationToken);
         await row.ReadAsync(cancellationToken);
         return new(row.GetInt64(0), TimeSpan.FromSeconds(row.GetDouble(1)), row.GetInt64(2), row.GetInt64(3));

@@ -228,9 +228,8 @@ internal sealed class OutboxHandoff<TDbContext>(
     private async Task Execute(params NpgsqlBatchCommand[] commands)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
-        await db.OpenConnectionAsync(CancellationToken.None);
-        await using var batch = new NpgsqlBatch((NpgsqlConnection)db.GetDbConnection());
+        await using var opened = await OpenedConnection.Open(scope.ServiceProvider.GetRequiredService<TDbContext>(), CancellationToken.None);
+        await using var batch = new NpgsqlBatch(opened.Connection);
         foreach (var command in commands)
             batch.BatchCommands.Add(command);
         await batch.ExecuteNonQueryAsync(CancellationToken.None);

@@ -131,9 +131,8 @@ internal sealed class OutboxRelay<TDbContext>(
     private async Task<TimeSpan?> Look(CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
-        await db.OpenConnectionAsync(cancellationToken);
-        await using var look = new NpgsqlCommand(OutboxStatements.Look, (NpgsqlConnection)db.GetDbConnection());
+        await using var opened = await OpenedConnection.Open(scope.ServiceProvider.GetRequiredService<TDbContext>(), cancellationToken);
+        await using var look = new NpgsqlCommand(OutboxStatements.Look, opened.Connection);
         await using var row = await look.ExecuteReaderAsync(cancellationToken);
         await row.ReadAsync(cancellationToken);
         if (row.GetFieldValue<TimeSpan?>(1) < options.QueryDelay)
@@ -145,9 +144,8 @@ internal sealed class OutboxRelay<TDbContext>(
     private async Task<TimeSpan?> RelayBatch(string claim, string nextDue, TimeSpan courtesy, CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
-        await db.OpenConnectionAsync(cancellationToken);
-        var connection = (NpgsqlConnection)db.GetDbConnection();
+        await using var opened = await OpenedConnection.Open(scope.ServiceProvider.GetRequiredService<TDbContext>(), cancellationToken);
+        var connection = opened.Connection;
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
 
         var claimed = await Claim(claim, courtesy, connection, transaction, cancellationToken);

@@ -124,12 +124,18 @@ public sealed class JobQueue<TPayload>
     public async Task<bool> CancelAsync(Guid id, CancellationToken cancellationToken = default)
     {
         await using var batch = _database.CreateBatch();
-        batch.BatchCommands.Add(new(_statements.AskToCancel) { Parameters = { new() { Value = id } } });
-        batch.BatchCommands.Add(new(_statements.Cancel) { Parameters = { new() { Value = id } } });
-        var state = (string?)await batch.ExecuteScalarAsync(cancellationToken);
+        var state = await Cancel(batch, id, cancellationToken);
         if (state is not (null or JobStates.Running))
             _instruments.Finished(Name, JobStates.Cancelled, null);
         return state is not null;
+    }
+
+    /// <summary>The same in the caller's transaction: whoever runs the job is told when its lease is renewed after the commit.</summary>
+    /// <returns>False if there is no such job, or it is over.</returns>
+    public async Task<bool> AskToCancelAsync(NpgsqlTransaction transaction, Guid id, CancellationToken cancellationToken = default)
+    {
+        await using var batch = new NpgsqlBatch(transaction.Connection, transaction);
+        return await Cancel(batch, id, cancellationToken) is not null;
     }
 
     /// <summary>Cancels a job that nobody runs, in the caller's transaction.</summary>
@@ -236,6 +242,14 @@ public sealed class JobQueue<TPayload>
         while (await reader.ReadAsync(cancellationToken))
             jobs.Add(JobStatus.Read(reader));
         return jobs;
+    }
+
+    /// <returns>The state that the job had; null if there is none.</returns>
+    private async Task<string?> Cancel(NpgsqlBatch batch, Guid id, CancellationToken cancellationToken)
+    {
+        batch.BatchCommands.Add(new(_statements.AskToCancel) { Parameters = { new() { Value = id } } });
+        batch.BatchCommands.Add(new(_statements.Cancel) { Parameters = { new() { Value = id } } });
+        return (string?)await batch.ExecuteScalarAsync(cancellationToken);
     }
 
     /// <summary>What a row is made of.</summary>

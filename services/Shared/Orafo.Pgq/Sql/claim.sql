@@ -1,10 +1,8 @@
 -- Leases up to $1 jobs to the token $2 for the time $3. Groups take turns, beginning after the group $4; within a group the lowest rank goes first.
 -- $5: only jobs whose metadata contain this, or null. However many jobs wait, it reads about as many as it takes: each group is found by
--- a step in the index. $6: whether one of them may be a suspect; that one goes first. Of the groups $7 no more than $8 jobs each, of any other no more than $9.
+-- a step in the index. $6: whether one of them may be a suspect; that one goes first. Of the groups $7 none, of the groups $8 no more than $9 jobs each,
+-- of any other no more than $10. Plain parameters: a subquery costs something even if there is nothing in it.
 with recursive
-closed as materialized (
-    select key from unnest($7::text[], $8::int[]) as r (key, room) where room <= 0
-),
 after as (
     (select q.group_key from "{queue}" q
         where q.state = 'waiting' and q.group_key > $4 and ($5::jsonb is null or q.metadata @> $5)
@@ -27,14 +25,14 @@ again as (
 ),
 turns as materialized (
     select * from (
-        (select group_key from after where group_key <> all(array(select key from closed)) limit $1)
+        (select group_key from after where group_key <> all ($7::text[]) limit $1)
         union all
-        (select group_key from again where group_key <> all(array(select key from closed)) limit $1)) g
+        (select group_key from again where group_key <> all ($7::text[]) limit $1)) g
     limit $1
 ),
 suspect as materialized (
     select q.id, q.group_key from "{queue}" q
-    where $6 and q.state = 'suspect' and ($5::jsonb is null or q.metadata @> $5) and q.group_key <> all(array(select key from closed))
+    where $6 and q.state = 'suspect' and ($5::jsonb is null or q.metadata @> $5) and q.group_key <> all ($7::text[])
     order by q.rank limit 1
     for update skip locked
 ),
@@ -46,8 +44,8 @@ picked as (
         order by q.rank, q.id
         limit greatest(0, least(
             ($1 + t.groups - 1) / t.groups,
-            coalesce((select r.room from unnest($7::text[], $8::int[]) as r (key, room) where r.key = t.group_key), $9)
-                - (select count(*) from suspect s where s.group_key = t.group_key)))
+            coalesce(($9::int[])[array_position($8::text[], t.group_key)], $10)
+                - (t.group_key is not distinct from (select s.group_key from suspect s))::int))
         for update skip locked) j
     limit $1 - (select count(*) from suspect)
 )

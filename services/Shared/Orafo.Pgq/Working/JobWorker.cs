@@ -228,6 +228,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         var rooms = room > 0 ? RoomOfGroups(ended) : [];
         if (room > 0)
         {
+            var limited = rooms.Where(of => of.Value > 0).ToList();
             trip.Add(
                 _queue.Statements.Claim,
                 row => claimed.Add(ClaimedJob.Read(row)),
@@ -237,8 +238,9 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                 new NpgsqlParameter<string> { TypedValue = _lastGroup },
                 Filter(),
                 new NpgsqlParameter<bool> { TypedValue = !_hasSuspect },
-                new NpgsqlParameter<string[]> { TypedValue = [.. rooms.Keys] },
-                new NpgsqlParameter<int[]> { TypedValue = [.. rooms.Values] },
+                new NpgsqlParameter<string[]> { TypedValue = [.. rooms.Where(of => of.Value <= 0).Select(of => of.Key)] },
+                new NpgsqlParameter<string[]> { TypedValue = [.. limited.Select(of => of.Key)] },
+                new NpgsqlParameter<int[]> { TypedValue = [.. limited.Select(of => of.Value)] },
                 new NpgsqlParameter<int> { TypedValue = _options.MaxPerGroup ?? _options.Parallelism });
         }
 

@@ -1,9 +1,10 @@
 using System.Text;
 using System.Text.Json;
 
-namespace Orafo.Printer;
+namespace Orafo.Devices;
 
-/// <summary>One JSON value a line; what was appended stays.</summary>
+/// <summary>What a device remembers: one JSON value a line; what was appended stays.</summary>
+/// <remarks>Its source is compiled into each device, which refers to nothing else of ours.</remarks>
 internal sealed class AppendOnlyFile<T>(string path) : IDisposable
 {
     private readonly FileStream _file = new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);

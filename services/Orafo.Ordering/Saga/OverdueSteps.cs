@@ -1,0 +1,77 @@
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using Orafo.Contracts;
+using Orafo.ServiceDefaults;
+
+namespace Orafo.Ordering.Saga;
+
+/// <summary>Finds the orders whose step has not answered in its time, and tells the saga.</summary>
+/// <remarks>
+/// It looks at the orders that are under way, a page at a time, the oldest first: nothing is scheduled for an order that gets on, and a backlog is looked
+/// through more slowly instead of harder. Each lapse is told once, in the transaction that notes it; instances share the work.
+/// </remarks>
+public sealed class OverdueSteps(
+    IServiceScopeFactory scopes, IOptions<StepOptions> options, TimeProvider time, ILogger<OverdueSteps> logger) : BackgroundService
+{
+    private const int Page = 5000;
+    private const int MostAtOnce = 500;
+    private Guid _lookedUpTo;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(options.Value.LookEvery, time);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await timer.WaitForNextTickAsync(stoppingToken);
+                await Look(stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            // The next time, then.
+            catch (Exception e)
+            {
+                logger.Log(ReliableDelivery.IsInfrastructure(e) ? LogLevel.Debug : LogLevel.Error, e, "Nobody can look now for steps that are overdue");
+            }
+        }
+    }
+
+    private async Task Look(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<OrderingDb>();
+        var now = time.GetUtcNow();
+        // Ids are time-ordered: what came after this cannot be overdue.
+        var end = Guid.CreateVersion7(now - options.Value.Shortest);
+        var orders = await db.Database.SqlQueryRaw<StepUnderWay>(SagaStatements.UnderWay, _lookedUpTo, end, Page).ToListAsync(cancellationToken);
+        _lookedUpTo = orders.Count < Page ? Guid.Empty : orders[^1].Id;
+
+        var overdue = orders.FindAll(order => now - order.Since > options.Value.Limit(order.State, order.WaitsForPaper, order.Attempts));
+        foreach (var some in overdue.Chunk(MostAtOnce))
+            await Tell(some, cancellationToken);
+    }
+
+    private async Task Tell(StepUnderWay[] overdue, CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<OrderingDb>();
+        var publish = scope.ServiceProvider.GetRequiredService<IPublishEndpoint>();
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var found = await db.Database.SqlQueryRaw<Guid>(
+            SagaStatements.WatchNoLonger, overdue.Select(order => order.Id).ToArray(), overdue.Select(order => order.Since).ToArray()).ToListAsync(cancellationToken);
+        foreach (var order in overdue.IntersectBy(found, order => order.Id))
+            await publish.Publish(new OrderStepOverdue { OrderId = order.Id, Step = order.State, Attempt = order.Attempts }, cancellationToken);
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        foreach (var order in overdue.IntersectBy(found, order => order.Id))
+            logger.LogInformation("Order {OrderId} has waited for {Step} since {Since:u}, asked {Attempts} times", order.Id, order.State, order.Since, order.Attempts);
+    }
+}
+
+/// <summary>An order that waits for the answer of a step.</summary>
+public sealed record StepUnderWay(Guid Id, string State, DateTimeOffset Since, int Attempts, bool WaitsForPaper);

@@ -1,0 +1,48 @@
+namespace Orafo.Ordering.Saga;
+
+/// <summary>The SQL about sagas that EF Core does not write; {0} … are parameters.</summary>
+internal static class SagaStatements
+{
+    /// <summary>Up to {2} orders whose step is watched, with ids after {0} and before {1}.</summary>
+    public const string UnderWay =
+        """
+        select correlation_id as id, current_state as state, step_since as since, step_attempts as attempts, waits_for_paper
+        from order_saga
+        where is_watched and correlation_id > {0} and correlation_id < {1}
+        order by correlation_id
+        limit {2}
+        """;
+
+    /// <summary>
+    ///     Of the orders {0}, those whose step is still watched and was asked for at {1} are watched no longer. It waits for nobody: what a saga is just
+    ///     changing has moved.
+    /// </summary>
+    public const string WatchNoLonger =
+        """
+        with overdue as (
+            select saga.correlation_id from order_saga saga
+            join unnest({0}, {1}) as seen (id, since) on saga.correlation_id = seen.id and saga.step_since = seen.since
+            where saga.is_watched
+            order by saga.correlation_id
+            for update of saga skip locked
+        )
+        update order_saga set is_watched = false where correlation_id in (select correlation_id from overdue) returning correlation_id as "Value"
+        """;
+
+    /// <summary>Whether there is a table of sagas: not before the first migration.</summary>
+    public const string HasSagas = """select to_regclass('order_saga') is not null as "Value" """;
+
+    /// <summary>
+    ///     How many orders are not over, by state and by the version of the machine that began them; of an older schema, too. One that is suspended counts in the
+    ///     state that it is to go on in as well.
+    /// </summary>
+    public const string NotOver =
+        """
+        select needed.state, coalesce((to_jsonb(saga) ->> 'version')::int, 1) as version, count(*) as orders
+        from order_saga saga
+        cross join lateral (values (current_state), (to_jsonb(saga) ->> 'suspended_in')) needed (state)
+        where current_state <> all ({0}) and needed.state is not null
+        group by 1, 2
+        order by 1, 2
+        """;
+}
