@@ -56,6 +56,30 @@ public sealed class An_overdue_step
         Assert.That((await service.Look(db => Saga(db, slow.Id))).Timeline, Has.Count.EqualTo(1));
     }
 
+    /// <remarks>What the saga was told is lost, as a message in an error queue is.</remarks>
+    [Test]
+    public async Task Is_told_again_if_the_saga_does_nothing_about_it()
+    {
+        var steps = Steps();
+        await using var service = await OrderingService.Start(steps);
+        var (told, toldJustNow) = (Order(), Order());
+        await service.Look(async db =>
+        {
+            db.AddRange(Begun(told, DateTimeOffset.UtcNow.AddHours(-2)), Begun(toldJustNow, DateTimeOffset.UtcNow));
+            return await db.SaveChangesAsync();
+        });
+
+        await service.Sees(db => Saga(db, told.Id), saga => saga.CurrentState == "Suspended");
+        Assert.That((await service.Look(db => Saga(db, toldJustNow.Id))).StepAttempts, Is.EqualTo(1));
+
+        static OrderSaga Begun(Order order, DateTimeOffset toldAt)
+        {
+            var saga = OrderSaga.Begin(order);
+            (saga.StepSince, saga.OverdueToldAt) = (DateTimeOffset.UtcNow.AddHours(-3), toldAt);
+            return saga;
+        }
+    }
+
     [TestCase(0)]
     [TestCase(-1)]
     public void Has_a_time_that_is_longer_than_nothing(int minutes) =>

@@ -72,7 +72,7 @@ public sealed class Any_cancellation
                     Cancel();
                 else if (_order.Saga.CurrentState == "Suspended" && _random.Next(4) == 0)
                     _underWay.Add(_order.Resume);
-                else if (_order.Saga.IsWatched && _random.Next(8) == 0)
+                else if (_order.Saga is { IsWatched: true, OverdueToldAt: null } && _random.Next(8) == 0)
                     FindOverdue();
                 else
                     await DeliverAny(mayComeTwice: true);
@@ -132,7 +132,7 @@ public sealed class Any_cancellation
         /// <summary>As the service does: noted, and told.</summary>
         private void FindOverdue()
         {
-            _order.Saga.IsWatched = false;
+            _order.Saga.OverdueToldAt = TimeProvider.System.GetUtcNow();
             _underWay.Add(_order.StepOverdue);
         }
 

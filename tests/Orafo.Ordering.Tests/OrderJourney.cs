@@ -37,6 +37,8 @@ internal sealed class OrderJourney : IAsyncDisposable
         new() { Sku = "MUG-01", Name = "Mug", Quantity = 1, UnitPrice = 10m, VatCategory = "S", VatRate = 22m, NetAmount = 10m },
     ];
 
+    private const string Suspended = "Suspended in ";
+
     private readonly ServiceProvider _services;
     private readonly ITestHarness _harness;
     private readonly Observer _observer = new();
@@ -91,6 +93,7 @@ internal sealed class OrderJourney : IAsyncDisposable
         "Cancelled" => [.. WayTo("Crediting"), Credited],
         "Suspended in Invoicing" => [DetailsReady, InvoiceIssued, InvoiceFailed],
         "Suspended in HandingOver" => [DetailsReady, InvoiceIssued, InvoiceGenerated, HandOverFailed],
+        "Suspended in GettingDetails" or "Suspended in Recalling" or "Suspended in Crediting" => [.. WayTo(state[Suspended.Length..])],
         _ => throw new ArgumentOutOfRangeException(nameof(state), state, "Unknown state."),
     };
 
@@ -125,14 +128,24 @@ internal sealed class OrderJourney : IAsyncDisposable
         services.GetRequiredService<IndexedSagaDictionary<OrderSaga>>().Add(new SagaInstance<OrderSaga>(OrderSaga.Begin(journey.Order)));
         foreach (var message in journey.WayTo(state))
             await journey.Receives(message);
+        // Nothing fails there: these steps only do not answer.
+        if (state.StartsWith(Suspended, StringComparison.Ordinal) && journey.Saga.CurrentState != "Suspended")
+            await journey.IsOverdueForTheLastTime();
         return journey;
     }
 
     /// <summary>As who looks for them does with a step that is overdue: it is told of once.</summary>
     public async Task<Exception?> IsOverdue()
     {
-        Saga.IsWatched = false;
+        Saga.OverdueToldAt = TimeProvider.System.GetUtcNow();
         return await Receives(StepOverdue);
+    }
+
+    /// <summary>It is not asked for once more.</summary>
+    public Task<Exception?> IsOverdueForTheLastTime()
+    {
+        Saga.StepAttempts = new StepOptions().MostAttempts;
+        return IsOverdue();
     }
 
     /// <summary>Returns when the saga has consumed this very message, or thrown at it.</summary>

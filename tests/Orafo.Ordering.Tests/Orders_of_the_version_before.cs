@@ -53,6 +53,24 @@ public sealed class Orders_of_the_version_before
         Assert.That(await service.Look(db => db.Sagas.CountAsync(saga => saga.IsWatched)), Is.EqualTo(2), "those that invoice and hand over");
     }
 
+    /// <remarks>Whether or not the saga has heard it: that version watched them no longer.</remarks>
+    [Test]
+    public async Task Are_told_again_that_they_are_overdue()
+    {
+        var database = await TestServers.CreateDatabaseAsync("orderingbefore");
+        await using var db = new OrderingDb(Options(database));
+        await db.GetService<IMigrator>().MigrateAsync("20261126155815_Callbacks");
+        await db.Database.ExecuteSqlRawAsync(
+            """
+            insert into order_saga (correlation_id, current_state, customer_number, submitted_at, lines, timeline, is_watched)
+            values ({0}, 'Invoicing', 'C-1001', now(), '[]', '[]', false), ({1}, 'Completed', 'C-1001', now(), '[]', '[]', false)
+            """, Invoicing, HandingOver);
+
+        await db.Database.MigrateAsync();
+        var sagas = await db.Sagas.AsNoTracking().ToDictionaryAsync(saga => saga.CorrelationId, saga => (saga.IsWatched, saga.OverdueToldAt is not null));
+        Assert.That((sagas[Invoicing], sagas[HandingOver]), Is.EqualTo(((true, true), (false, false))));
+    }
+
     [Test]
     public async Task Know_their_client_from_now_on_so_that_it_can_be_called_back()
     {

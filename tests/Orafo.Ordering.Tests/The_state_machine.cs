@@ -1,5 +1,6 @@
 using MassTransit;
 using Orafo.Contracts;
+using Orafo.Ordering.Notifying;
 using Orafo.Ordering.Saga;
 
 namespace Orafo.Ordering.Tests;
@@ -24,19 +25,35 @@ public sealed class The_state_machine
         ("Recalling", typeof(HandOverRecalled), typeof(CreditInvoice), "Crediting"),
         ("Recalling", typeof(HandOverRecallRefused), typeof(HandOverOrder), "HandingOver"),
         ("Crediting", typeof(InvoiceCredited), typeof(OrderCancelled), "Cancelled"),
+        ("Suspended in GettingDetails", typeof(ResumeOrder), typeof(GetOrderDetails), "GettingDetails"),
+        ("Suspended in GettingDetails", typeof(OrderDetailsReady), typeof(GenerateInvoice), "Invoicing"),
+        ("Suspended in GettingDetails", typeof(OrderDetailsRejected), typeof(OrderRejected), "Rejected"),
+        ("Suspended in GettingDetails", typeof(CancelOrder), typeof(OrderCancelled), "Cancelled"),
         ("Suspended in Invoicing", typeof(ResumeOrder), typeof(GenerateInvoice), "Invoicing"),
         ("Suspended in Invoicing", typeof(InvoiceGenerated), typeof(HandOverOrder), "HandingOver"),
-        ("Suspended in Invoicing", typeof(InvoiceIssued), null, "Suspended"),
         ("Suspended in Invoicing", typeof(CancelOrder), typeof(CreditInvoice), "Crediting"),
         ("Suspended in HandingOver", typeof(ResumeOrder), typeof(HandOverOrder), "HandingOver"),
         ("Suspended in HandingOver", typeof(OrderHandedOver), typeof(OrderCompleted), "Completed"),
         ("Suspended in HandingOver", typeof(CancelOrder), typeof(RecallHandOver), "Recalling"),
+        ("Suspended in Recalling", typeof(ResumeOrder), typeof(RecallHandOver), "Recalling"),
+        ("Suspended in Recalling", typeof(HandOverRecalled), typeof(CreditInvoice), "Crediting"),
+        ("Suspended in Recalling", typeof(HandOverRecallRefused), typeof(HandOverOrder), "HandingOver"),
+        ("Suspended in Recalling", typeof(CancelOrder), typeof(RecallHandOver), "Recalling"),
+        ("Suspended in Crediting", typeof(ResumeOrder), typeof(CreditInvoice), "Crediting"),
+        ("Suspended in Crediting", typeof(InvoiceCredited), typeof(OrderCancelled), "Cancelled"),
+        ("Suspended in Crediting", typeof(CancelOrder), typeof(CreditInvoice), "Crediting"),
     ];
 
-    private static readonly string[] States =
-    [
-        "GettingDetails", "Invoicing", "HandingOver", "Recalling", "Crediting", "Completed", "Rejected", "Cancelled", "Suspended in Invoicing", "Suspended in HandingOver",
-    ];
+    private static readonly Dictionary<string, Type> Commands = new(StringComparer.Ordinal)
+    {
+        ["GettingDetails"] = typeof(GetOrderDetails),
+        ["Invoicing"] = typeof(GenerateInvoice),
+        ["HandingOver"] = typeof(HandOverOrder),
+        ["Recalling"] = typeof(RecallHandOver),
+        ["Crediting"] = typeof(CreditInvoice),
+    };
+
+    private static readonly string[] States = [.. Commands.Keys, "Completed", "Rejected", "Cancelled", .. Commands.Keys.Select(step => "Suspended in " + step)];
 
     private static readonly Type[] Messages =
     [
@@ -86,10 +103,10 @@ public sealed class The_state_machine
         Assert.That(await order.Receives(MessageOf(order, message)), Is.Not.Null);
     }
 
-    [TestCase("GettingDetails", typeof(GetOrderDetails)), TestCase("Invoicing", typeof(GenerateInvoice)), TestCase("HandingOver", typeof(HandOverOrder))]
-    [TestCase("Recalling", typeof(RecallHandOver)), TestCase("Crediting", typeof(CreditInvoice))]
-    public async Task Asks_again_for_a_step_that_is_overdue_and_at_last_suspends_the_order_which_can_go_on_from_there(string step, Type command)
+    [TestCase("GettingDetails"), TestCase("Invoicing"), TestCase("HandingOver"), TestCase("Recalling"), TestCase("Crediting")]
+    public async Task Asks_again_for_a_step_that_is_overdue_and_at_last_suspends_the_order_which_can_go_on_from_there(string step)
     {
+        var command = Commands[step];
         await using var order = await OrderJourney.Start(step);
         var said = order.Said.Count;
         for (var attempt = 2; attempt <= new StepOptions().MostAttempts; attempt++)
@@ -118,7 +135,7 @@ public sealed class The_state_machine
         var said = order.Said.Count;
         await order.Receives(late);
         await order.Receives(late with { Step = "GettingDetails", Attempt = 2 });
-        // It is watched: nobody has found it overdue.
+        // Nobody has found it overdue.
         await order.Receives(order.StepOverdue);
         Assert.That((order.Said.Count, order.Saga.StepAttempts), Is.EqualTo((said, 2)));
     }
@@ -144,10 +161,22 @@ public sealed class The_state_machine
         await refused.Receives(refused.RecallRefused);
         await refused.Receives(refused.HandedOver);
         Assert.That((refused.Saga.CurrentState, refused.Saga.CancellationRefusedBecause), Is.EqualTo(("Completed", refused.RecallRefused.Reason)));
+        Assert.That(refused.Saga.Timeline.TakeLast(3).Select(step => (step.State, step.On, step.Reason)), Is.EqualTo(new (string, string?, string?)[]
+        {
+            ("Recalling", nameof(CancelOrder), refused.Cancel.Reason),
+            ("HandingOver", nameof(HandOverRecallRefused), "Not cancelled. " + refused.RecallRefused.Reason),
+            ("Completed", nameof(OrderHandedOver), null),
+        }));
+        Assert.That(SettledOrder.Of(refused.Saga).Because, Is.EqualTo(refused.RecallRefused.Reason), "what its client is told");
 
         await using var completed = await OrderJourney.Start("Completed");
         await completed.Receives(completed.Cancel);
+        await completed.Receives(completed.Cancel);
         Assert.That((completed.Saga.CurrentState, completed.Saga.CancellationRefusedBecause), Is.EqualTo(("Completed", "The order is handed over.")));
+        Assert.That(completed.Saga.Timeline.Where(step => step.State == "Completed").Select(step => (step.On, step.Reason)), Is.EqualTo(new (string?, string?)[]
+        {
+            (nameof(OrderHandedOver), null), (nameof(CancelOrder), "Not cancelled. The order is handed over."),
+        }), "once, however often it is asked");
     }
 
     [Test]
@@ -157,11 +186,21 @@ public sealed class The_state_machine
             .SkipWhile(line => !line.Contains("<code>", StringComparison.Ordinal)).Skip(3)
             .TakeWhile(line => !line.Contains("</code>", StringComparison.Ordinal))
             .Select(line => line.Replace("///", "", StringComparison.Ordinal).Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-            .Where(row => row[0] is not ("Suspended" or "any step"))
-            .Select(row => (row[0], row[1], row[2] == "-" ? null : row[2], row[3]))
+            .Select(row => (In: row[0], On: row[1], Do: row[2] == "-" ? null : row[2], Then: row[3]))
             .ToArray();
-        Assert.That(documented, Is.EquivalentTo(Table.Where(row => !row.In.StartsWith("Suspended", StringComparison.Ordinal))
-            .Select(row => (row.In, row.On.Name, row.Do?.Name, row.Then))));
+        var inStates = documented.Where(row => row.In is not ("Suspended" or "any step")).ToArray();
+        var suspended = documented.Where(row => row.In == "Suspended").SelectMany(row => Commands.SelectMany(step => InThatStep(row.On, step.Key, step.Value)
+            .Select(that => that with { In = "Suspended in " + step.Key })));
+        Assert.That(inStates.Concat(suspended), Is.EquivalentTo(Table.Select(row => (row.In, row.On.Name, row.Do?.Name, row.Then))));
+
+        IEnumerable<(string In, string On, string? Do, string Then)> InThatStep(string on, string step, Type command) => on switch
+        {
+            nameof(ResumeOrder) => [(step, on, command.Name, step)],
+            nameof(CancelOrder) => inStates.Where(row => row.In == step && row.On == on),
+            "CancelOrder once more" => step is "Recalling" or "Crediting" ? [(step, nameof(CancelOrder), command.Name, step)] : [],
+            "the step's own answer" => inStates.Where(row => row.In == step && row.On != nameof(CancelOrder) && row.Then != step && row.Then != "Suspended"),
+            _ => throw new InvalidDataException($"The table says of an order that is suspended: {on}."),
+        };
     }
 
     /// <summary>Drawn from what the machine does, message by message.</summary>
@@ -173,11 +212,7 @@ public sealed class The_state_machine
         {
             foreach (var message in Messages)
                 await Draw(state, message.Name, order => order.Receives(MessageOf(order, message)));
-            await Draw(state, nameof(OrderStepOverdue), order =>
-            {
-                order.Saga.StepAttempts = new StepOptions().MostAttempts;
-                return order.IsOverdue();
-            });
+            await Draw(state, nameof(OrderStepOverdue), order => order.IsOverdueForTheLastTime());
         }
 
         var drawn = string.Join('\n', edges.GroupBy(edge => (edge.From, edge.To), edge => edge.On)

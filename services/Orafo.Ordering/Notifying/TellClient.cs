@@ -53,7 +53,7 @@ public sealed record TellClient(string Type, string EventId, DateTimeOffset At, 
 /// <param name="CustomerNumber">As the client gave it.</param>
 /// <param name="InvoiceNumber">If it has one.</param>
 /// <param name="Total">With VAT, if it is known.</param>
-/// <param name="Because">Why it is suspended or cancelled. Of a rejected order: see its reasons.</param>
+/// <param name="Because">Why it is suspended, is cancelled, or was completed although it was to be cancelled. Of a rejected order: see its reasons.</param>
 public sealed record SettledOrder(Guid OrderId, string Status, string CustomerNumber, string? InvoiceNumber, Money? Total, string? Because)
 {
     public static SettledOrder Of(OrderSaga order) => new(
@@ -62,6 +62,7 @@ public sealed record SettledOrder(Guid OrderId, string Status, string CustomerNu
         {
             nameof(OrderStateMachine.Suspended) => order.SuspendedBecause,
             nameof(OrderStateMachine.Cancelled) => order.CancelledBecause,
+            nameof(OrderStateMachine.Completed) => order.CancellationRefusedBecause,
             _ => null,
         });
 }

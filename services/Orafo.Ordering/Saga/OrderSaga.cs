@@ -65,8 +65,11 @@ public sealed class OrderSaga : SagaStateMachineInstance
     /// <summary>The invoice is issued and waits for the printer, for hours if need be.</summary>
     public bool WaitsForPaper { get; set; }
 
-    /// <summary>Somebody looks whether the current step is overdue: as long as it may be, and was not found to be.</summary>
+    /// <summary>An answer is due, and somebody looks whether it is overdue.</summary>
     public bool IsWatched { get; set; }
+
+    /// <summary>When this was last said of the current attempt: <see cref="OrderStepOverdue"/>.</summary>
+    public DateTimeOffset? OverdueToldAt { get; set; }
 
     public IReadOnlyList<OrderTransition> Timeline { get; set; } = [];
 

@@ -28,12 +28,13 @@ namespace Orafo.Ordering.Saga;
 /// Crediting        InvoiceCredited          OrderCancelled    Cancelled
 /// Suspended        ResumeOrder              the step's command   that step
 /// Suspended        CancelOrder              as in that step      as in that step
-/// Suspended        the step's own answer    the next command     the next step
+/// Suspended        CancelOrder once more    the step's command   that step
+/// Suspended        the step's own answer    as in that step      as in that step
 /// any step         OrderStepOverdue         the step's command   that step, or Suspended
 /// </code>
 /// It begins without a message: the transaction that stores the order writes the saga's row and its first command (<see cref="OrderSaga.Begin"/>).
 /// What was done is undone backwards: the parcel comes back first, for if it has left the house, the order can only go on. An answer that comes
-/// back after its state is over is a redelivery and is ignored; one that comes too early is a bug and faults.
+/// back after its state is over is a redelivery and is ignored; one that comes too early is a bug and faults (an order that is suspended ignores it).
 /// </remarks>
 public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
 {
@@ -113,7 +114,11 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
                 .Publish(order => order.Saga.Credit()).TransitionTo(Crediting));
 
         During(Completed,
-            When(CancelRequested).Then(order => order.Saga.CancellationRefusedBecause ??= "The order is handed over."));
+            When(CancelRequested, order => order.Saga.CancellationRefusedBecause is null).Then(order =>
+            {
+                order.Saga.CancellationRefusedBecause = "The order is handed over.";
+                Note(order, "Not cancelled. " + order.Saga.CancellationRefusedBecause);
+            }));
 
         // Messages arrive at least once, so an answer may return after its state is over.
         During([Invoicing, HandingOver, Suspended, Recalling, Crediting, Completed, Rejected, Cancelled], Ignore(DetailsReady), Ignore(DetailsRejected));
@@ -136,7 +141,8 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
             WhenEnter(state, enter => enter.Then(order =>
             {
                 order.Saga.IsWatched = false;
-                Note(order, order.Saga.SuspendedBecause);
+                order.Saga.OverdueToldAt = null;
+                Note(order, order.Saga.SuspendedBecause ?? WhySomebodyWantedIt(order));
                 Tell(watch, order);
             }).ThenAsync(callbacks.Tell));
         }
@@ -177,7 +183,7 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
         {
             order.Saga.StepAttempts = 0;
             BeginAttempt(order.Saga);
-            Note(order);
+            Note(order, WhySomebodyWantedIt(order));
         }));
         During(step,
             When(StepOverdue, order => IsOfThisAttempt(order) && order.Saga.StepAttempts < _limits.MostAttempts)
@@ -222,17 +228,23 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
         : order.TryGetMessage<ResumeOrder>(out var resume) ? resume.Message.RequestedBy
         : null;
 
+    private static string? WhySomebodyWantedIt(ConsumeContext order) =>
+        order.TryGetMessage<CancelOrder>(out var cancel) ? cancel.Message.Reason
+        : order.TryGetMessage<HandOverRecallRefused>(out var refusal) ? "Not cancelled. " + refusal.Message.Reason
+        : null;
+
     private void BeginAttempt(OrderSaga order)
     {
         order.StepAttempts++;
         order.StepSince = _time.GetStorableNow();
         order.WaitsForPaper = false;
         order.IsWatched = true;
+        order.OverdueToldAt = null;
     }
 
     /// <summary>Not of one before it, whose news came late.</summary>
     private static bool IsOfThisAttempt(BehaviorContext<OrderSaga, OrderStepOverdue> order) =>
-        order.Message.Step == order.Saga.CurrentState && order.Message.Attempt == order.Saga.StepAttempts && !order.Saga.IsWatched;
+        order.Message.Step == order.Saga.CurrentState && order.Message.Attempt == order.Saga.StepAttempts && order.Saga.OverdueToldAt is not null;
 
     private static void RememberDetails(BehaviorContext<OrderSaga, OrderDetailsReady> order)
     {

@@ -10,7 +10,8 @@ namespace Orafo.Ordering.Saga;
 /// <summary>Finds the orders whose step has not answered in its time, and tells the saga.</summary>
 /// <remarks>
 /// It looks at the orders that are under way, a page at a time, the oldest first: nothing is scheduled for an order that gets on, and a backlog is looked
-/// through more slowly instead of harder. Each lapse is told once, in the transaction that notes it; instances share the work.
+/// through more slowly instead of harder. Each lapse is told in the transaction that notes it, once, whichever instance finds it; and again when the saga has
+/// not moved for long: what it is told may have been put aside (<c>order-saga_error</c>).
 /// </remarks>
 public sealed class OverdueSteps(
     IServiceScopeFactory scopes, IOptions<StepOptions> options, TimeProvider time, ILogger<OverdueSteps> logger) : BackgroundService
@@ -51,7 +52,8 @@ public sealed class OverdueSteps(
         var orders = await db.Database.SqlQueryRaw<StepUnderWay>(SagaStatements.UnderWay, _lookedUpTo, end, Page).ToListAsync(cancellationToken);
         _lookedUpTo = orders.Count < Page ? Guid.Empty : orders[^1].Id;
 
-        var overdue = orders.FindAll(order => now - order.Since > options.Value.Limit(order.State, order.WaitsForPaper, order.Attempts));
+        var overdue = orders.FindAll(order => now - (order.OverdueToldAt ?? order.Since)
+            > (order.OverdueToldAt is null ? options.Value.Limit(order.State, order.WaitsForPaper, order.Attempts) : options.Value.TellAgainAfter));
         foreach (var some in overdue.Chunk(MostAtOnce))
             await Tell(some, cancellationToken);
     }
@@ -63,7 +65,9 @@ public sealed class OverdueSteps(
         var publish = scope.ServiceProvider.GetRequiredService<IPublishEndpoint>();
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var found = await db.Database.SqlQueryRaw<Guid>(
-            SagaStatements.WatchNoLonger, overdue.Select(order => order.Id).ToArray(), overdue.Select(order => order.Since).ToArray()).ToListAsync(cancellationToken);
+            SagaStatements.TellOverdue,
+            overdue.Select(order => order.Id).ToArray(), overdue.Select(order => order.Since).ToArray(), overdue.Select(order => order.OverdueToldAt).ToArray(),
+            time.GetStorableNow(), StepOptions.Steps).ToListAsync(cancellationToken);
         foreach (var order in overdue.IntersectBy(found, order => order.Id))
             await publish.Publish(new OrderStepOverdue { OrderId = order.Id, Step = order.State, Attempt = order.Attempts }, cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
@@ -74,4 +78,4 @@ public sealed class OverdueSteps(
 }
 
 /// <summary>An order that waits for the answer of a step.</summary>
-public sealed record StepUnderWay(Guid Id, string State, DateTimeOffset Since, int Attempts, bool WaitsForPaper);
+public sealed record StepUnderWay(Guid Id, string State, DateTimeOffset Since, int Attempts, bool WaitsForPaper, DateTimeOffset? OverdueToldAt);

@@ -6,7 +6,7 @@ internal static class SagaStatements
     /// <summary>Up to {2} orders whose step is watched, with ids after {0} and before {1}.</summary>
     public const string UnderWay =
         """
-        select correlation_id as id, current_state as state, step_since as since, step_attempts as attempts, waits_for_paper
+        select correlation_id as id, current_state as state, step_since as since, step_attempts as attempts, waits_for_paper, overdue_told_at
         from order_saga
         where is_watched and correlation_id > {0} and correlation_id < {1}
         order by correlation_id
@@ -14,19 +14,21 @@ internal static class SagaStatements
         """;
 
     /// <summary>
-    ///     Of the orders {0}, those whose step is still watched and was asked for at {1} are watched no longer. It waits for nobody: what a saga is just
-    ///     changing has moved.
+    ///     Of the orders {0}, those whose step is still watched, was asked for at {1} and last told overdue at {2} are told so at {3}. It waits for nobody: what a
+    ///     saga is just changing has moved. What is in none of the states {4} needs not be watched.
     /// </summary>
-    public const string WatchNoLonger =
+    public const string TellOverdue =
         """
         with overdue as (
             select saga.correlation_id from order_saga saga
-            join unnest({0}, {1}) as seen (id, since) on saga.correlation_id = seen.id and saga.step_since = seen.since
-            where saga.is_watched
+            join unnest({0}, {1}, {2}) as seen (id, since, told_at) on saga.correlation_id = seen.id and saga.step_since = seen.since
+            where saga.is_watched and saga.overdue_told_at is not distinct from seen.told_at
             order by saga.correlation_id
             for update of saga skip locked
         )
-        update order_saga set is_watched = false where correlation_id in (select correlation_id from overdue) returning correlation_id as "Value"
+        update order_saga set overdue_told_at = {3}, is_watched = current_state = any ({4})
+        where correlation_id in (select correlation_id from overdue)
+        returning correlation_id as "Value"
         """;
 
     /// <summary>Whether there is a table of sagas: not before the first migration.</summary>

@@ -11,6 +11,13 @@ public sealed class StepOptions
 {
     public const string Section = "Steps";
 
+    /// <summary>The states in which an answer is due.</summary>
+    internal static readonly string[] Steps =
+    [
+        nameof(OrderStateMachine.GettingDetails), nameof(OrderStateMachine.Invoicing), nameof(OrderStateMachine.HandingOver),
+        nameof(OrderStateMachine.Recalling), nameof(OrderStateMachine.Crediting),
+    ];
+
     public TimeSpan GettingDetails { get; set; } = TimeSpan.FromMinutes(15);
 
     /// <summary>Until the invoice is on paper, or says that it waits for that.</summary>
@@ -30,9 +37,12 @@ public sealed class StepOptions
     /// <summary>How often somebody looks.</summary>
     public TimeSpan LookEvery { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Until the saga is told again that a step is overdue, if it has done nothing about it.</summary>
+    public TimeSpan TellAgainAfter { get; set; } = TimeSpan.FromHours(1);
+
     public TimeSpan Shortest => new[] { GettingDetails, Invoicing, WaitingForPaper, HandingOver, Recalling, Crediting }.Min();
 
-    public bool AreSound => Shortest > TimeSpan.Zero && LookEvery > TimeSpan.Zero && LookEvery <= TimeSpan.FromDays(1);
+    public bool AreSound => Shortest > TimeSpan.Zero && LookEvery > TimeSpan.Zero && LookEvery <= TimeSpan.FromDays(1) && TellAgainAfter > TimeSpan.Zero;
 
     /// <summary>How long a step may take that was asked for so often; nothing, in a state that is no step.</summary>
     public TimeSpan Limit(string state, bool waitsForPaper, int attempts)
