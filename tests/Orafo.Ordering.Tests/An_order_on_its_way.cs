@@ -1,4 +1,5 @@
 using Orafo.Contracts;
+using Orafo.Ordering.Intake;
 
 namespace Orafo.Ordering.Tests;
 
@@ -80,7 +81,7 @@ public sealed class An_order_on_its_way
     public async Task Tells_who_waits_for_it_that_it_needs_nothing_more(string end)
     {
         await using var order = await OrderJourney.Start("GettingDetails");
-        using var waiter = order.Watch.TryWatch(order.OrderId)!;
+        using var waiter = order.Watch.TryWatch(order.OrderId, "shop")!;
         var waits = waiter.Wait(TimeSpan.FromHours(1), CancellationToken.None);
         foreach (var message in order.WayTo(end))
         {
@@ -95,8 +96,8 @@ public sealed class An_order_on_its_way
     public async Task Tells_who_follows_it_of_each_step()
     {
         await using var order = await OrderJourney.Start("GettingDetails");
-        using var follower = order.Watch.TryFollow(order.OrderId)!;
-        using var waiter = order.Watch.TryWatch(order.OrderId)!;
+        using var follower = order.Watch.TryFollow(order.OrderId, "shop")!;
+        using var waiter = order.Watch.TryWatch(order.OrderId, "shop")!;
         foreach (var message in new object[] { order.DetailsReady, order.InvoiceGenerated })
         {
             await order.Receives(message);
@@ -104,6 +105,21 @@ public sealed class An_order_on_its_way
         }
 
         Assert.That(await waiter.Wait(TimeSpan.Zero, CancellationToken.None), Is.False, "of one who waits for the end");
+    }
+
+    [Test]
+    public async Task Is_not_waited_for_by_one_client_so_often_that_none_is_left_for_others()
+    {
+        await using var order = await OrderJourney.Start();
+        var waiters = Enumerable.Range(0, OrderWatch.MostOfAClient).Select(_ => order.Watch.TryWatch(order.OrderId, "greedy")!).ToList();
+        Assert.That(order.Watch.TryFollow(order.OrderId, "greedy"), Is.Null);
+        Assert.That(waiters, Has.None.Null);
+        using var other = order.Watch.TryWatch(order.OrderId, "shop");
+        Assert.That(other, Is.Not.Null);
+
+        waiters[0].Dispose();
+        using var again = order.Watch.TryWatch(order.OrderId, "greedy");
+        Assert.That(again, Is.Not.Null);
     }
 
     [Test]

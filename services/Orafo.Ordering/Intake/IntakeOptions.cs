@@ -21,6 +21,10 @@ public sealed class IntakeOptions
     [Range(typeof(TimeSpan), "00:00:00.05", "00:10:00")]
     public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>After which a stream that has nothing to say ends; its client begins it again, if its key still opens.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.05", "1.00:00:00")]
+    public TimeSpan LongestStream { get; set; } = TimeSpan.FromMinutes(15);
+
     /// <summary>For how long an Idempotency-Key is remembered, at least.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "365.00:00:00")]
     public TimeSpan KeepIdempotencyKeys { get; set; } = TimeSpan.FromHours(24);

@@ -119,7 +119,7 @@ internal static class OrderEndpoints
         var now = time.GetStorableNow();
         var order = OrderOf(Guid.CreateVersion7(now), now);
         // Before it is stored: nobody need ask whether it is settled already.
-        using var waiter = wait is null ? null : watch.TryWatch(order.Id);
+        using var waiter = wait is null ? null : watch.TryWatch(order.Id, client);
         try
         {
             await transaction.Run(async (orders, publish) =>
@@ -158,7 +158,7 @@ internal static class OrderEndpoints
             if (!IsOf(earlier))
                 return Problems.KeyReused.Because("A new order needs a new key.");
             // An order from before there were clients is nobody's to look at.
-            using var watched = wait is null || earlier.Client != client ? null : watch.TryWatch(earlier.OrderId);
+            using var watched = wait is null || earlier.Client != client ? null : watch.TryWatch(earlier.OrderId, client);
             var stored = OrderOf(earlier.OrderId, earlier.UsedAt);
             return watched is null
                 ? Stored(OrderStatus.Of(stored, intake.Value))
@@ -201,7 +201,7 @@ internal static class OrderEndpoints
         // Read by the answer itself, from the request; named here for those who read the API's description.
         _ = ifNoneMatch;
         var wait = Preference.Wait(prefer);
-        using var waiter = wait is null ? null : watch.TryWatch(id);
+        using var waiter = wait is null ? null : watch.TryWatch(id, user.Client());
         var status = waiter is null
             ? await Find(db, id, user.Owner(), intake.Value, pace, cancellationToken)
             : await Follow(id, user.Owner(), waiter, wait!.Value, db, intake.Value, pace, cancellationToken);

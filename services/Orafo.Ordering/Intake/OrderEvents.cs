@@ -17,11 +17,12 @@ internal static class OrderEvents
 
     public static async Task<IResult> Stream(
         Guid id, [FromHeader(Name = "Last-Event-ID")] string? lastEventId, HttpContext context, ClaimsPrincipal user,
-        OrderingDb db, IServiceScopeFactory scopes, OrderWatch watch, OrderPace pace, IHostApplicationLifetime lifetime, IOptions<IntakeOptions> intake, CancellationToken cancellationToken)
+        OrderingDb db, IServiceScopeFactory scopes, OrderWatch watch, OrderPace pace, IHostApplicationLifetime lifetime, IOptions<IntakeOptions> intake, TimeProvider time,
+        CancellationToken cancellationToken)
     {
         var owner = user.Owner();
         // Before it looks: what happens from here on is news.
-        using var follower = watch.TryFollow(id);
+        using var follower = watch.TryFollow(id, user.Client());
         if (follower is null)
         {
             context.Response.Headers.RetryAfter = "5";
@@ -42,6 +43,7 @@ internal static class OrderEvents
         // Proxies that would gather the events before they pass them on.
         response.Headers["X-Accel-Buffering"] = "no";
         context.Features.GetRequiredFeature<IHttpResponseBodyFeature>().DisableBuffering();
+        var begin = time.GetTimestamp();
         try
         {
             while (true)
@@ -55,8 +57,9 @@ internal static class OrderEvents
                 follower.Seen = order.Timeline.Count;
                 while (!await follower.Wait(intake.Value.Heartbeat, cancellationToken))
                 {
-                    // The client comes back, to another instance, and goes on where it was.
-                    if (lifetime.ApplicationStopping.IsCancellationRequested || cancellationToken.IsCancellationRequested)
+                    // The client comes back, to another instance or with a key that has not ended meanwhile, and goes on where it was.
+                    if (lifetime.ApplicationStopping.IsCancellationRequested || cancellationToken.IsCancellationRequested
+                        || time.GetElapsedTime(begin) > intake.Value.LongestStream)
                         return TypedResults.Empty;
                     await response.WriteAsync(": still here\n\n", cancellationToken);
                     await response.Body.FlushAsync(cancellationToken);

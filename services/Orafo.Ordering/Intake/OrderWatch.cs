@@ -14,6 +14,10 @@ namespace Orafo.Ordering.Intake;
 public sealed class OrderWatch : BackgroundService
 {
     private const int MostWaiting = 1000;
+
+    /// <summary>So that one client leaves room for others.</summary>
+    internal const int MostOfAClient = 400;
+
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<OrderWaiter, Guid> _waiting = [];
@@ -37,12 +41,12 @@ public sealed class OrderWatch : BackgroundService
     public void Move(Guid moved) => Tell(moved, isSettled: false);
 
     /// <summary>From here on it is noticed when the order is settled: look at it after this, and wait then.</summary>
-    /// <returns>To be disposed of; null if too many wait already.</returns>
-    public OrderWaiter? TryWatch(Guid order) => TryAdd(order, transitions: null);
+    /// <returns>To be disposed of; null if too many wait already, of this client or of all.</returns>
+    public OrderWaiter? TryWatch(Guid order, string client) => TryAdd(order, client, transitions: null);
 
     /// <summary>From here on each step of the order is noticed that comes after those that the caller has <see cref="OrderWaiter.Seen"/>.</summary>
-    /// <returns>To be disposed of; null if too many wait already.</returns>
-    public OrderWaiter? TryFollow(Guid order) => TryAdd(order, transitions: int.MaxValue);
+    /// <returns>To be disposed of; null if too many wait already, of this client or of all.</returns>
+    public OrderWaiter? TryFollow(Guid order, string client) => TryAdd(order, client, transitions: int.MaxValue);
 
     public override void Dispose()
     {
@@ -71,11 +75,11 @@ public sealed class OrderWatch : BackgroundService
         }
     }
 
-    private OrderWaiter? TryAdd(Guid order, int? transitions)
+    private OrderWaiter? TryAdd(Guid order, string client, int? transitions)
     {
-        if (_waiting.Count >= MostWaiting)
+        if (_waiting.Count >= MostWaiting || _waiting.Count(waiting => waiting.Key.Client == client) >= MostOfAClient)
             return null;
-        var waiter = new OrderWaiter(transitions, leaver => _waiting.TryRemove(leaver, out _), _stopping);
+        var waiter = new OrderWaiter(client, transitions, leaver => _waiting.TryRemove(leaver, out _), _stopping);
         _waiting[waiter] = order;
         // Somebody has to ask what other instances commit.
         Wake();
@@ -129,8 +133,11 @@ public sealed class OrderWaiter : IDisposable
     private readonly bool _isFollowing;
     private volatile int _seen;
 
-    internal OrderWaiter(int? seen, Action<OrderWaiter> leave, CancellationToken stopping) =>
-        (_isFollowing, _seen, _leave, _stopping) = (seen is not null, seen ?? 0, leave, stopping);
+    internal OrderWaiter(string client, int? seen, Action<OrderWaiter> leave, CancellationToken stopping) =>
+        (Client, _isFollowing, _seen, _leave, _stopping) = (client, seen is not null, seen ?? 0, leave, stopping);
+
+    /// <summary>Whose request it is.</summary>
+    internal string Client { get; }
 
     /// <summary>How many transitions the one who follows an order has seen; null of one who waits for its end.</summary>
     public int? Seen

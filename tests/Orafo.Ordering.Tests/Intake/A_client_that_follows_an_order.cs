@@ -100,6 +100,22 @@ public sealed class A_client_that_follows_an_order
         Assert.That(await stream.ReadLineAsync(), Is.EqualTo(": still here"));
     }
 
+    /// <remarks>So that nobody listens on with a key that has ended meanwhile.</remarks>
+    [Test]
+    public async Task Begins_its_stream_again_now_and_then_and_goes_on_where_it_was()
+    {
+        await using var service = await IntakeService.Start(
+            new Dictionary<string, string> { ["Intake:Heartbeat"] = "00:00:00.1", ["Intake:LongestStream"] = "00:00:00.3" });
+        using var client = await service.Client();
+        var order = await client.PlaceGood();
+        using (var answer = await Follow(client, order))
+            Assert.That(await answer.Content.ReadAsStringAsync(), Does.Contain("GettingDetails").And.EndsWith(": still here\n\n"), "it ends, the order does not");
+        await service.Bring(order, "Completed");
+        using var again = await Follow(client, order, ("Last-Event-ID", "1"));
+        using var stream = new StreamReader(await again.Content.ReadAsStreamAsync());
+        Assert.That(await Event(stream), Is.EqualTo(("2", "Completed")));
+    }
+
     [Test]
     public async Task Has_no_more_streams_than_it_may_and_another_when_it_closes_one()
     {

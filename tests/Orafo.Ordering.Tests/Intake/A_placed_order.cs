@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.EntityFrameworkCore;
+using Orafo.Ordering.Intake;
 
 namespace Orafo.Ordering.Tests.Intake;
 
@@ -29,6 +32,21 @@ public sealed class A_placed_order
         using var client = await (await IntakeService.Shared).Client();
         var first = await client.PlaceGood();
         Assert.That(await client.PlaceGood(), Is.Not.EqualTo(first));
+    }
+
+    /// <remarks>A request that is repeated after an update of the service is the same request.</remarks>
+    [Test]
+    public void Is_recognized_by_a_hash_of_what_is_written_here()
+    {
+        Dictionary<string, SubmitOrder> orders = new(StringComparer.Ordinal)
+        {
+            ["""{"CustomerNumber":"C-1001","CouponCode":null,"Lines":[{"Sku":"ESP-001","Quantity":2}]}"""] =
+                new() { CustomerNumber = "C-1001", Lines = [new() { Sku = "ESP-001", Quantity = 2 }] },
+            ["""{"CustomerNumber":"C-1001","CouponCode":"SPRING","InvoiceDelivery":"electronic","Lines":[{"Sku":"ESP-001","Quantity":2}]}"""] =
+                new() { CustomerNumber = "C-1001", CouponCode = "SPRING", InvoiceDelivery = "electronic", Lines = [new() { Sku = "ESP-001", Quantity = 2 }] },
+        };
+        foreach (var (text, order) in orders)
+            Assert.That(order.Hash(), Is.EqualTo(SHA256.HashData(Encoding.UTF8.GetBytes(text))), text);
     }
 
     [Test]
