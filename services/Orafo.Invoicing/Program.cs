@@ -25,7 +25,13 @@ builder.AddServiceDefaults()
         Lines = [new() { Sku = "", Name = "Nothing", Quantity = 1, UnitPrice = 0, VatCategory = "Z", VatRate = 0, NetAmount = 0 }],
         Totals = new()
         {
-            Currency = "EUR", LinesNet = 0, Allowance = 0, Net = 0, Vat = 0, Gross = 0, VatBreakdown = [new() { Category = "Z", Rate = 0, TaxableAmount = 0, VatAmount = 0 }],
+            Currency = "EUR",
+            LinesNet = 0,
+            Allowance = 0,
+            Net = 0,
+            Vat = 0,
+            Gross = 0,
+            VatBreakdown = [new() { Category = "Z", Rate = 0, TaxableAmount = 0, VatAmount = 0 }],
         },
     });
 

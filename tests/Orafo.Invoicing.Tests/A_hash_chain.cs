@@ -67,8 +67,8 @@ public sealed class A_hash_chain
     }
 
     /// <remarks>What was issued before the rounding was kept has the first form, and still verifies; what says how it was rounded cannot be made to say something else.</remarks>
-    [TestCase("'half-even'"), TestCase("null")]
-    public async Task Covers_how_an_invoice_was_rounded_if_it_says_so(string changed)
+    [TestCase("update invoices set vat_rounding = 'half-even' where vat_rounding is not null"), TestCase("update invoices set vat_rounding = null")]
+    public async Task Covers_how_an_invoice_was_rounded_if_it_says_so(string change)
     {
         await using var service = await An_invoice.Start();
         await service.Look(async db =>
@@ -80,8 +80,8 @@ public sealed class A_hash_chain
             return await db.SaveChangesAsync();
         });
         Assert.That(await Auditor.BrokenLinks(service.Database), Is.Empty);
-        await service.Look(db => db.Database.ExecuteSqlRawAsync(
-            $"alter table invoices disable trigger invoices_are_immutable; update invoices set vat_rounding = {changed} where vat_rounding is not null"));
+        await service.Look(db => db.Database.ExecuteSqlRawAsync("alter table invoices disable trigger invoices_are_immutable"));
+        await service.Look(db => db.Database.ExecuteSqlRawAsync(change));
         Assert.That(await Auditor.BrokenLinks(service.Database), Is.EqualTo(["2026-000002"]));
     }
 

@@ -350,4 +350,5 @@ public sealed class JobQueue<TPayload>
         {
             throw QueueStatements.Unknown(Name, e);
         }
-    }}
+    }
+}
