@@ -36,6 +36,12 @@ where not exists (select from pg_roles where rolname = name)
 select format('alter role %I with login nosuperuser nocreatedb nocreaterole password %L', name, password) from role_wanted
 \gexec
 
+-- A service that freezes within a transaction keeps its locks, the row of the invoice numbers among them, until the server ends its session. The longest
+-- that one idles in a transaction by design is the relay of messages: some 20 s, while the broker is away. Counts for sessions that begin after this.
+select format('alter role %I set idle_in_transaction_session_timeout = %L', name, '60s') from role_wanted
+where name in ('orafo_ordering', 'orafo_order_details', 'orafo_invoicing', 'orafo_hand_over')
+\gexec
+
 create temporary table database_wanted (name text);
 insert into database_wanted values ('orafo_ordering'), ('orafo_order_details'), ('orafo_invoicing'), ('orafo_hand_over');
 

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using Orafo.Contracts;
+using Orafo.Invoicing.Documents;
 using Orafo.Invoicing.Printing;
 using Orafo.Pgq;
 
@@ -12,7 +13,7 @@ namespace Orafo.Invoicing;
 /// <remarks>
 /// Asked again (a repeated or resumed step), it takes no second number, and puts a parked print back in line. Two commands for one
 /// order that share a transaction collide on the order's unique index, and are then run one after the other. That the invoice waits for
-/// the printer is said if it is likely to: otherwise that it is on paper follows at once. An order that is credited gets no invoice, no paper
+/// the printer is said if it is likely to: otherwise that it is on paper follows at once. An invoice of which there can be no page is not issued for paper. An order that is credited gets no invoice, no paper
 /// and no answer: whoever had it credited was answered and waits for nothing.
 /// </remarks>
 public sealed class GenerateInvoiceConsumer(
@@ -30,6 +31,8 @@ public sealed class GenerateInvoiceConsumer(
             logger.LogInformation("Order {OrderId} is credited, and gets no invoice or no other paper", command.OrderId);
         else if (prefetched.Issued.TryGetValue(command.OrderId, out var invoice))
             await SeeToDelivery(invoice, prefetched, context);
+        else if (command.Delivery != InvoiceMedium.Electronic && DocumentMapping.RefusalOf(command.Totals.Currency, command.Lines, command.Customer) is { } refusal)
+            await SayItCannotBePrinted(command, refusal, context);
         else
             await Deliver(Issue(command, prefetched), command.Delivery, context);
     }
@@ -52,7 +55,7 @@ public sealed class GenerateInvoiceConsumer(
         }
 
         Print(invoice, context);
-        if (!pace.IsPrompt)
+        if (!pace.IsPromptFor(invoice.OrderId))
             await SayItWaits(invoice, context);
     }
 
@@ -80,6 +83,14 @@ public sealed class GenerateInvoiceConsumer(
     private static Task SayItWaits(Invoice invoice, ConsumeContext context) => context.Publish(
         new InvoiceIssued { OrderId = invoice.OrderId, InvoiceNumber = invoice.Number, IssueDate = invoice.IssueDate }, context.CancellationToken);
 
+    /// <summary>There is no page of such an invoice, so it takes no number.</summary>
+    private Task SayItCannotBePrinted(GenerateInvoice command, Refusal refusal, ConsumeContext context)
+    {
+        logger.LogWarning("Order {OrderId} gets no invoice: it is wanted on paper, and {Rule} is broken", command.OrderId, refusal.Rule);
+        return context.Publish(
+            new InvoiceFailed { OrderId = command.OrderId, Reason = $"The invoice cannot be printed ({refusal.Rule}). {refusal.Reason}" }, context.CancellationToken);
+    }
+
     private static Task SayItIsDelivered(InvoiceDelivery delivery, ConsumeContext context) => context.Publish(
         new InvoiceGenerated { OrderId = delivery.OrderId, InvoiceNumber = delivery.InvoiceNumber, GeneratedAt = delivery.DeliveredAt }, context.CancellationToken);
 
@@ -101,6 +112,7 @@ public sealed class GenerateInvoiceConsumer(
             Totals = command.Totals,
             Currency = command.Totals.Currency,
             Gross = command.Totals.Gross,
+            VatRounding = SoundTotals.VatRounding,
         };
         invoice.ChainTo(series);
         db.Invoices.Add(invoice);

@@ -36,6 +36,9 @@ public sealed class Invoice
     /// <summary>BT-112.</summary>
     public required decimal Gross { get; init; }
 
+    /// <summary>How its VAT was rounded, as <see cref="SoundTotals.VatRounding"/>. Invoices from before it was kept do not say.</summary>
+    public string? VatRounding { get; init; }
+
     /// <summary>SHA-256 over this invoice and the one before it; see README.md.</summary>
     public byte[] Chain { get; private set; } = [];
 
@@ -43,8 +46,9 @@ public sealed class Invoice
     public void ChainTo(InvoiceSeries series) => Chain = series.Extend(
         IssuedAt,
         [
-            "orafo-invoice/1", Number, Series, Canonical.Of(Sequence), Canonical.Of(OrderId), Canonical.Of(IssueDate), Canonical.Of(IssuedAt), CustomerNumber,
+            VatRounding is null ? "orafo-invoice/1" : "orafo-invoice/2", Number, Series, Canonical.Of(Sequence), Canonical.Of(OrderId), Canonical.Of(IssueDate), Canonical.Of(IssuedAt), CustomerNumber,
             JsonColumn.ToJson(Buyer), Seller is null ? "" : JsonColumn.ToJson(Seller), JsonColumn.ToJson(Lines), JsonColumn.ToJson(Totals), Currency, Canonical.Of(Gross),
+            .. VatRounding is null ? (ReadOnlySpan<string>)[] : [VatRounding],
         ]);
 }
 

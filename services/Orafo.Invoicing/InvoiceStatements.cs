@@ -45,7 +45,7 @@ internal static class InvoiceStatements
     /// <summary>Before <see cref="ChainIssued"/>: whoever issues is waited for, in the order in which he takes his locks.</summary>
     public const string HoldForChaining = "lock table invoice_series, invoices in access exclusive mode";
 
-    /// <summary>Gives what was issued before there were chains its place in one. The same bytes as <see cref="Invoice.ChainTo"/>.</summary>
+    /// <summary>Gives what was issued before there were chains its place in one. The same bytes as <see cref="Invoice.ChainTo"/> of one that does not say how it was rounded.</summary>
     public const string ChainIssued =
         """
         alter table invoices disable trigger invoices_are_immutable;

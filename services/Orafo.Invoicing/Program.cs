@@ -21,9 +21,18 @@ builder.AddServiceDefaults()
     {
         OrderId = Guid.Empty,
         CustomerNumber = "",
-        Customer = new() { Name = "", Street = "", PostalCode = "", City = "", Country = "IT" },
-        Lines = [],
-        Totals = new() { Currency = "EUR", LinesNet = 0, Allowance = 0, Net = 0, Vat = 0, Gross = 0, VatBreakdown = [] },
+        Customer = new() { Name = "Nobody", Street = "", PostalCode = "", City = "", Country = "IT" },
+        Lines = [new() { Sku = "", Name = "Nothing", Quantity = 1, UnitPrice = 0, VatCategory = "Z", VatRate = 0, NetAmount = 0 }],
+        Totals = new()
+        {
+            Currency = "EUR",
+            LinesNet = 0,
+            Allowance = 0,
+            Net = 0,
+            Vat = 0,
+            Gross = 0,
+            VatBreakdown = [new() { Category = "Z", Rate = 0, TaxableAmount = 0, VatAmount = 0 }],
+        },
     });
 
 builder.Services.AddOptions<SellerOptions>().BindConfiguration("Seller").ValidateDataAnnotations()

@@ -6,6 +6,12 @@ namespace Orafo.Invoicing;
 /// <summary>Whether an invoice adds up, by EN 16931-1. One that does not is never issued.</summary>
 public static class SoundTotals
 {
+    /// <summary>
+    ///     The method that BR-CO-17 asks for: once for each category and rate, half away from zero. States differ (CJEU C-484/06, C-302/07), so an invoice says
+    ///     how its VAT was rounded.
+    /// </summary>
+    public const string VatRounding = "per-category-half-away-from-zero";
+
     /// <summary>The first rule that is broken, or null.</summary>
     public static string? BrokenRule(IReadOnlyList<PricedLine> lines, OrderTotals totals)
     {

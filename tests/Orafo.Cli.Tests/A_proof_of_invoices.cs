@@ -47,13 +47,14 @@ public sealed class A_proof_of_invoices
         ["totals"] = "replace(totals::text, '10', '11')::json",
         ["currency"] = "'USD'",
         ["gross"] = "gross * 1.0",
+        ["vat_rounding"] = "vat_rounding || '.'",
         ["chain"] = "sha256(chain)",
         ["invoice_number"] = "'2026-000006'",
         ["reason"] = "reason || '.'",
     };
 
     private static readonly string[] Shared = ["number", "series", "sequence", "order_id", "issue_date", "issued_at", "currency", "gross", "chain"];
-    private static readonly string[] OfInvoices = [.. Shared, "customer_number", "buyer", "seller", "lines", "totals"];
+    private static readonly string[] OfInvoices = [.. Shared, "customer_number", "buyer", "seller", "lines", "totals", "vat_rounding"];
     private static readonly string[] OfCreditNotes = [.. Shared, "invoice_number", "reason"];
 
     private string _issued = "";

@@ -2,6 +2,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Npgsql;
+using Orafo.Cli.Mesh;
 using Orafo.Cli.Servers;
 using Orafo.Testing;
 using RabbitMQ.Client;
@@ -32,6 +33,22 @@ public sealed class Private_servers
         await postgres.Process.KillAsync();
         await postgres.RestartAsync(CancellationToken.None);
         Assert.That(await Execute(postgres, "select value from kept"), Is.EqualTo(42));
+    }
+
+    /// <remarks>By the script that is for any server.</remarks>
+    [Test]
+    public async Task End_a_services_session_that_idles_in_a_transaction_and_nobody_elses()
+    {
+        await using var postgres = await PrivatePostgres.StartAsync(
+            Path.Combine(_directory, "roles"), Ports.Free(), "secret", TestServers.Watchdog, CancellationToken.None);
+        var data = new DataDirectory(Path.Combine(_directory, "mesh"));
+        Directory.CreateDirectory(data.Path);
+        var databases = new Databases(data, Secrets.LoadOrCreate(data.Secrets), postgres, TestServers.Watchdog);
+        for (var time = 1; time <= 2; time++)
+            await databases.CreateAsync(CancellationToken.None);
+        Assert.That(
+            await Execute(postgres, "select string_agg(rolname || ' ' || array_to_string(rolconfig, ' '), ', ' order by rolname) from pg_roles where rolconfig is not null"),
+            Is.EqualTo(string.Join(", ", MeshService.All.Select(service => $"{service.Database} idle_in_transaction_session_timeout=60s").Order(StringComparer.Ordinal))));
     }
 
     [Test]

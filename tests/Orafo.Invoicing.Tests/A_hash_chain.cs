@@ -52,6 +52,7 @@ public sealed class A_hash_chain
         {
             CustomerNumber = name,
             Customer = An_invoice.Command().Customer with { Name = name, VatId = "IT01234567890" },
+            Delivery = InvoiceMedium.Electronic,
             Lines = [new() { Sku = "ANY", Name = name, Quantity = 1, UnitPrice = gross, VatCategory = "Z", VatRate = 0, NetAmount = gross }],
             Totals = new() { Currency = "EUR", LinesNet = gross, Allowance = 0, Net = gross, Vat = 0, Gross = gross, VatBreakdown = [new() { Category = "Z", Rate = 0, TaxableAmount = gross, VatAmount = 0 }] },
         };
@@ -63,6 +64,48 @@ public sealed class A_hash_chain
         Assert.That(await Auditor.BrokenLinks(service.Database), Is.Empty);
 
         RequireSameChain(await service.Look(db => db.Invoices.AsNoTracking().OrderBy(invoice => invoice.Sequence).ToListAsync()));
+    }
+
+    /// <remarks>What was issued before the rounding was kept has the first form, and still verifies; what says how it was rounded cannot be made to say something else.</remarks>
+    [TestCase("update invoices set vat_rounding = 'half-even' where vat_rounding is not null"), TestCase("update invoices set vat_rounding = null")]
+    public async Task Covers_how_an_invoice_was_rounded_if_it_says_so(string change)
+    {
+        await using var service = await An_invoice.Start();
+        await service.Look(async db =>
+        {
+            var series = new InvoiceSeries { Name = "2026", Last = 0, Head = HashChain.Begin("2026") };
+            db.Add(series);
+            foreach (var rounding in new[] { null, SoundTotals.VatRounding, null })
+                db.Add(Issue(series, rounding));
+            return await db.SaveChangesAsync();
+        });
+        Assert.That(await Auditor.BrokenLinks(service.Database), Is.Empty);
+        await service.Look(db => db.Database.ExecuteSqlRawAsync("alter table invoices disable trigger invoices_are_immutable"));
+        await service.Look(db => db.Database.ExecuteSqlRawAsync(change));
+        Assert.That(await Auditor.BrokenLinks(service.Database), Is.EqualTo(["2026-000002"]));
+    }
+
+    private static Invoice Issue(InvoiceSeries series, string? rounding)
+    {
+        var command = An_invoice.Command();
+        var invoice = new Invoice
+        {
+            Sequence = series.TakeNumber(),
+            Number = series.LastNumber(),
+            Series = series.Name,
+            OrderId = command.OrderId,
+            IssueDate = new DateOnly(2026, 11, 26),
+            IssuedAt = new DateTimeOffset(2026, 11, 26, 9, 30, 0, TimeSpan.Zero),
+            CustomerNumber = command.CustomerNumber,
+            Buyer = command.Customer,
+            Lines = command.Lines,
+            Totals = command.Totals,
+            Currency = command.Totals.Currency,
+            Gross = command.Totals.Gross,
+            VatRounding = rounding,
+        };
+        invoice.ChainTo(series);
+        return invoice;
     }
 
     /// <remarks>The text is that of the version before there were charges: what it issued still verifies.</remarks>

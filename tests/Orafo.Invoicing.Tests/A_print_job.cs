@@ -115,6 +115,24 @@ public sealed class A_print_job
     }
 
     [Test]
+    public async Task Is_said_to_wait_in_a_burst_although_a_page_came_out_a_moment_ago()
+    {
+        var printer = new Printer();
+        await using var service = await Start(printer);
+        await service.Deliver(An_invoice.Command());
+        await service.Hears<InvoiceGenerated>();
+        await service.Hears<InvoiceIssued>();
+        printer.Gate = new TaskCompletionSource();
+        var burst = Enumerable.Range(0, 20).Select(_ => An_invoice.Command()).ToArray();
+        await Task.WhenAll(burst.Select(command => service.Deliver(command)));
+        // As many as have come out lately are expected to come out soon: one.
+        var issued = await service.Hears<InvoiceIssued>(20);
+        Assert.That(issued.Skip(1).Select(message => message.OrderId), Is.SubsetOf(burst.Select(command => command.OrderId)).And.Unique);
+        printer.Gate.SetResult();
+        await service.Hears<InvoiceGenerated>(21);
+    }
+
+    [Test]
     public async Task Is_said_to_wait_while_pages_are_late()
     {
         var printer = new Printer();
@@ -323,10 +341,13 @@ public sealed class A_print_job
         public RetryConditionHeaderValue? RetryAfter { get; set; }
         public string? Problem { get; set; }
         public string CharSet { get; init; } = "utf-8";
-        public TaskCompletionSource? Gate { get; init; }
+        public TaskCompletionSource? Gate { get; set; }
 
         /// <summary>Behind the gate; all of them unless said.</summary>
         public string? GatedHost { get; init; }
+
+        /// <summary>The only one that answers <see cref="Answer"/>, if given; the others print.</summary>
+        public string? FailingHost { get; init; }
 
         public ConcurrentDictionary<string, int> Asked { get; } = new();
 
@@ -336,7 +357,7 @@ public sealed class A_print_job
             Asked.AddOrUpdate(body.GetProperty("invoiceNumber").GetString()!, 1, (_, times) => times + 1);
             if (Gate is not null && (GatedHost is null || request.RequestUri!.Host == GatedHost))
                 await Gate.Task.WaitAsync(cancellationToken);
-            return new HttpResponseMessage(Answer)
+            return new HttpResponseMessage(FailingHost is null || request.RequestUri!.Host == FailingHost ? Answer : HttpStatusCode.OK)
             {
                 Headers = { RetryAfter = RetryAfter },
                 Content = Problem is null ? null : new StringContent(Problem, Encoding.UTF8, new MediaTypeHeaderValue("application/problem+json", CharSet)),

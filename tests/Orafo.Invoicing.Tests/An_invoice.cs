@@ -149,6 +149,43 @@ public sealed class An_invoice
     }
 
     [Test]
+    public async Task Keeps_how_its_VAT_was_rounded()
+    {
+        await using var service = await Start();
+        await service.Deliver(Command());
+        await service.Hears<InvoiceIssued>();
+        Assert.That(await service.Look(db => db.Invoices.Select(invoice => invoice.VatRounding).SingleAsync()), Is.EqualTo("per-category-half-away-from-zero"));
+    }
+
+    [Test]
+    public async Task Of_which_there_can_be_no_page_is_not_issued_for_paper_and_the_order_is_told_why()
+    {
+        await using var service = await Start();
+        var dinars = Command(new()
+        {
+            Currency = "KWD",
+            LinesNet = 10m,
+            Allowance = 0m,
+            Net = 10m,
+            Vat = 2.2m,
+            Gross = 12.2m,
+            VatBreakdown = [new() { Category = "S", Rate = 22m, TaxableAmount = 10m, VatAmount = 2.2m }],
+        });
+        for (var time = 1; time <= 2; time++)
+        {
+            await service.Deliver(dinars);
+            var failed = (await service.Hears<InvoiceFailed>(time))[^1];
+            Assert.That((failed.OrderId, failed.InvoiceNumber), Is.EqualTo((dinars.OrderId, (string?)null)));
+            Assert.That(failed.Reason, Does.StartWith("The invoice cannot be printed (BR-DEC).").And.Contains("KWD"));
+        }
+
+        Assert.That(await service.Look(db => db.Invoices.CountAsync()), Is.Zero);
+        // As data it can be had.
+        await service.Deliver(dinars with { Delivery = InvoiceMedium.Electronic });
+        Assert.That((await service.Hears<InvoiceGenerated>()).Single().InvoiceNumber[^6..], Is.EqualTo("000001"));
+    }
+
+    [Test]
     public async Task Keeps_the_seller_of_the_day_of_issue()
     {
         await using var service = await Start();

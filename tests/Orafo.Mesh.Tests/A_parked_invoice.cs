@@ -61,6 +61,9 @@ public sealed class A_parked_invoice
         await Refused("no such printer; there is main, spare", "print", "redirect", Id(orders[2]), "--to", "nowhere");
         await Refused("no such print job", "print", "retry", $"{Guid.CreateVersion7()}");
         Assert.That(await Parked(), Is.EquivalentTo(orders.Skip(2).Select(Id)));
+        Assert.That(await Run("print", "redirect", "--from", "main", "--to", "spare"), Does.Contain("2 wait for spare now").And.Contains("Printing:DefaultPrinter"));
+        Assert.That(await Run("print", "redirect", "--from", "spare", "--to", "main"), Does.Contain("2 wait for main now"));
+        await Refused("Which?", "print", "redirect", "--to", "main");
 
         await Set(new { });
         Assert.That(await Run("print", "retry"), Does.Contain("2 are tried again"));

@@ -13,6 +13,7 @@ public sealed class The_retry_policy
     [TestCase(PostgresErrorCodes.TooManyConnections, true)]
     [TestCase(PostgresErrorCodes.SerializationFailure, true)]
     [TestCase(PostgresErrorCodes.DeadlockDetected, true)]
+    [TestCase("25P03", true)]
     [TestCase(PostgresErrorCodes.UniqueViolation, false)]
     [TestCase(PostgresErrorCodes.UndefinedTable, false)]
     public void Tells_by_SQLSTATE_whether_the_database_or_the_message_is_at_fault(string sqlState, bool isInfrastructure) =>

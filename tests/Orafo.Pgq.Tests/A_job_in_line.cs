@@ -72,6 +72,37 @@ public sealed class A_job_in_line
     }
 
     [Test]
+    public async Task Is_left_to_others_by_a_worker_that_does_all_but_some()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var queue = await shop.Publisher();
+        await queue.PublishAsync([.. Enumerable.Range(0, 20).SelectMany(i => new[] { Of("a", "a"), Of("b", "b"), new NewJob<string>("nobody's") })]);
+        await shop.Worker(worker => (worker.Parallelism, worker.Except) = (2, new Dictionary<string, string> { ["tenant"] = "b", ["other"] = "x" }));
+        await shop.Until(JobStates.Done, 40);
+        Assert.That(Done(shop), Is.All.Not.EqualTo("b"));
+        Assert.That(await shop.Count(JobStates.Waiting), Is.EqualTo(20));
+    }
+
+    /// <remarks>As for groups, which take what metadata read as text.</remarks>
+    [TestCase("5", "a number, a text", 1), TestCase("true", "a boolean", 0), TestCase("null", "a text that looks like nothing", 0), TestCase("5.50", "an amount", 0)]
+    public async Task Is_filtered_by_what_its_metadata_read_as_text(string text, string done, int leftOut)
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("""
+            insert into work (payload, metadata) values ('"a number"', '{"k": 5, "j": "x"}'), ('"a text"', '{"k": "5", "j": "x"}'), ('"another"', '{"k": 55, "j": "x"}'),
+                ('"a boolean"', '{"k": true, "j": "x"}'), ('"a text that looks like nothing"', '{"k": "null", "j": "x"}'), ('"nothing"', '{"k": null, "j": "x"}'),
+                ('"an amount"', '{"k": 5.50, "j": "x"}'), ('"a list"', '{"k": [5, true, "null"], "j": "x"}'), ('"somebody else''s"', '{"k": 5, "j": "y"}')
+            """);
+        await shop.Worker(worker => worker.Filter = new Dictionary<string, string> { ["k"] = text, ["j"] = "x" });
+        await shop.Until(JobStates.Done, done.Split(", ").Length);
+        Assert.That(Done(shop), Is.EquivalentTo(done.Split(", ")));
+
+        await shop.Worker(worker => worker.Except = new Dictionary<string, string> { ["k"] = text });
+        await shop.Until(JobStates.Done, 9 - leftOut);
+        Assert.That(await shop.Count(JobStates.Waiting), Is.EqualTo(leftOut));
+    }
+
+    [Test]
     public async Task Waits_for_its_time()
     {
         await using var shop = await Workshop.OpenAsync();

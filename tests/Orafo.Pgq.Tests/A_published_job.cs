@@ -191,6 +191,57 @@ public sealed class A_published_job
             Throws.InvalidOperationException.With.Message.Contains("There is no queue 'work'").And.InnerException.InstanceOf<PostgresException>());
     }
 
+    [TestCase(false), TestCase(true)]
+    public async Task Needs_a_queue_that_is_there_for_a_DbContext_too(bool isAsync)
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("create table effect (job_id uuid primary key)");
+        await shop.Execute(new JobQueueSchema("work").Drop());
+        var queue = await shop.Publisher();
+        await using var scope = shop.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<WorkDb>();
+        db.Add(new Effect { JobId = Guid.CreateVersion7() });
+        queue.Publish(db, new("x"));
+        Assert.That(async () => isAsync ? await db.SaveChangesAsync() : db.SaveChanges(),
+            Throws.InvalidOperationException.With.Message.Contains("There is no queue 'work'").And.InnerException.InstanceOf<DbUpdateException>());
+    }
+
+    [Test]
+    public async Task Is_not_what_is_missing_if_another_table_is()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var queue = await shop.Publisher();
+        await using var scope = shop.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<WorkDb>();
+        db.Add(new Effect { JobId = Guid.CreateVersion7() });
+        queue.Publish(db, new("x"));
+        Assert.That(async () => await db.SaveChangesAsync(), Throws.InstanceOf<DbUpdateException>().With.InnerException.Property("SqlState").EqualTo("42P01"));
+    }
+
+    [Test]
+    public async Task Is_told_of_to_other_processes_a_few_times_a_second_however_many_there_are()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var told = 0;
+        await using var listener = await shop.Database.OpenConnectionAsync();
+        listener.Notification += (_, _) => told++;
+        await using (var listen = new NpgsqlCommand("do $$ begin execute format('listen %I', 'work_' || 'work'::regclass::oid); end $$", listener))
+            await listen.ExecuteNonQueryAsync();
+        var queue = await shop.Publisher();
+        var began = TimeProvider.System.GetTimestamp();
+        const int Jobs = 400;
+        for (var i = 0; i < Jobs; i++)
+            await queue.PublishAsync(new NewJob<string>("x"));
+        Assert.That(await listener.WaitAsync(TimeSpan.FromMinutes(1)), Is.True);
+        while (await listener.WaitAsync(TimeSpan.FromSeconds(1)))
+        {
+            // Until nothing more is told.
+        }
+
+        var most = 2 + (TimeProvider.System.GetElapsedTime(began).TotalMilliseconds / 100);
+        Assert.That(told, Is.InRange(1, most).And.LessThan(Jobs));
+    }
+
     [TestCase("Work"), TestCase("work\"; drop table work; --"), TestCase(""), TestCase("1work"), TestCase("a_name_that_is_longer_than_forty_character")]
     public void Needs_a_queue_with_a_name(string name)
     {

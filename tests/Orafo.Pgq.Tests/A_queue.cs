@@ -61,8 +61,52 @@ public sealed class A_queue
     {
         await using var shop = await Workshop.OpenAsync();
         foreach (var row in new[] { "(payload, metadata) values ('1', '[]')", "(payload, priority) values ('1', 2000)", "(payload, lease_token) values ('1', gen_random_uuid())",
-            "(payload, due) values ('1', 'infinity')", "(payload, due) values ('1', '-infinity')", "(payload, due) values ('1', '0044-03-15 BC')" })
+            "(payload, due) values ('1', 'infinity')", "(payload, due) values ('1', '-infinity')", "(payload, due) values ('1', '0044-03-15 BC')",
+            "(payload, attempts) values ('1', 2147483647)", "(payload, attempts) values ('1', -1)", "(payload, lost_leases) values ('1', 2147483647)",
+            "(payload, created_at) values ('1', 'infinity')", "(payload, created_at) values ('1', '10000-01-01')", "(payload, started_at) values ('1', '10000-01-01')" })
             Assert.That(() => shop.Execute("insert into work " + row), Throws.InstanceOf<PostgresException>().With.Property("SqlState").EqualTo("23514"), row);
+    }
+
+    [Test]
+    public async Task Refuses_what_would_make_a_job_one_that_no_worker_could_do()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("insert into work (payload) values ('1')");
+        foreach (var change in new[] { "due = null", "rank = null", "rank = 'infinity'", "attempts = 2147483647", "created_at = '-infinity'" })
+            Assert.That(() => shop.Execute($"update work set {change}"), Throws.InstanceOf<PostgresException>().With.Property("SqlState").EqualTo("23514"), change);
+    }
+
+    /// <remarks>A number that cannot be counted any further would fail the statement for all.</remarks>
+    [Test]
+    public async Task Counts_no_further_than_it_can()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("""insert into work (payload, attempts, lost_leases) values ('"begun"', 1000000, 0), ('"lost"', 1000000, 1000000)""");
+        await shop.Execute("""update work set state = 'running', lease_token = gen_random_uuid(), lease_expires_at = now() where payload = '"lost"'""");
+        var queue = await shop.Worker(worker => worker.MaxAttempts = int.MaxValue);
+        await queue.PublishAsync(new NewJob<string>("good"));
+        await shop.Until(JobStates.Done, 3);
+        Assert.That(await shop.Scalar<string>("select string_agg(attempts::text, ' ' order by attempts) from work_history"), Is.EqualTo("1 1000000 1000000"));
+    }
+
+    [Test]
+    public async Task That_an_earlier_version_created_is_brought_up_to_date()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("alter table work drop constraint ck_work_counts, drop constraint ck_work_times; drop trigger work_refuse on work; drop function work_refuse()");
+        await shop.Execute("""
+            insert into work (payload, attempts, created_at) values ('"a"', 2147483647, now()), ('"b"', 0, '10000-01-01'), ('"c"', 0, 'infinity'), ('"d"', 0, now()), ('"e"', 0, now());
+            update work set state = 'running', lease_token = gen_random_uuid(), lease_expires_at = '-infinity', lost_leases = 2147483647 where payload = '"d"';
+            update work set due = null, rank = null where payload = '"e"';
+            """);
+        for (var time = 1; time <= 2; time++)
+            await shop.Execute(new JobQueueSchema("work").Guard());
+        var queue = await shop.Worker(worker => worker.MaxAttempts = int.MaxValue);
+        await queue.PublishAsync(new NewJob<string>("good"));
+        await shop.Until(JobStates.Done, 6);
+        Assert.That(() => shop.Execute("insert into work (payload, attempts) values ('1', 2147483647)"), Throws.InstanceOf<PostgresException>());
+        await shop.Execute(new JobQueueSchema("work").Drop());
+        Assert.That(await shop.Scalar<long>("select count(*) from pg_proc where proname like 'work%'"), Is.Zero);
     }
 
     [Test]
@@ -72,6 +116,7 @@ public sealed class A_queue
         {
             worker => worker.Parallelism = 0, worker => worker.Parallelism = 1001, worker => worker.MaxAttempts = 0, worker => worker.Lease = TimeSpan.Zero,
             worker => worker.PollingInterval = TimeSpan.Zero, worker => worker.LongestPause = TimeSpan.Zero, worker => worker.KeepHistory = TimeSpan.FromHours(1),
+            worker => worker.Filter = Enumerable.Range(0, 9).ToDictionary(i => $"{i}", i => ""),
         })
             Assert.That(() => new ServiceCollection().AddJobHandler<string, Workshop.Handler>(wrong), Throws.InvalidOperationException);
     }
@@ -112,6 +157,42 @@ public sealed class A_queue
             if (tags.Length > 0 && tags[0].Value is "work")
                 sums.AddOrUpdate(name, value, (_, sum) => sum + value);
         }
+    }
+
+    [Test]
+    public async Task Says_how_many_jobs_are_in_each_state_and_for_how_long_the_first_has_been_due()
+    {
+        ConcurrentDictionary<string, double> read = [];
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, of) =>
+        {
+            if (instrument.Meter.Name == PgqMeter.Name && instrument.IsObservable)
+                of.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((_, jobs, tags, _) => read[(string)tags[1].Value!] = jobs);
+        listener.SetMeasurementEventCallback<double>((_, seconds, _, _) => read["lag"] = seconds);
+        listener.Start();
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("""
+            insert into work (payload, due) select '1', now() - interval '1 h' from generate_series(1, 6);
+            insert into work (payload, due) select '2', now() + interval '1 h' from generate_series(1, 5);
+            insert into work (payload) select to_jsonb(i) from generate_series(11, 20) i;
+            update work set state = 'running', lease_token = gen_random_uuid(), lease_expires_at = now() + interval '1 h' where payload between '11' and '14';
+            update work set state = 'suspect' where payload between '15' and '17';
+            update work set state = 'parked' where payload between '18' and '19';
+            delete from work where payload = '20';
+            """);
+        await shop.Worker(worker => worker.Filter = new Dictionary<string, string> { ["nobody"] = "has it" });
+        await Eventually.Holds(
+            () =>
+            {
+                listener.RecordObservableInstruments();
+                return read.Count == 6;
+            },
+            "it is counted");
+        Assert.That(
+            (read[JobStates.Waiting], read[JobStates.Scheduled], read[JobStates.Running], read[JobStates.Suspect], read[JobStates.Parked]), Is.EqualTo((6, 5, 4, 3, 2)));
+        Assert.That(read["lag"], Is.InRange(3600, 4000));
     }
 
     [Test]

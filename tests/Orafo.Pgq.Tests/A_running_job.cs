@@ -71,6 +71,30 @@ public sealed class A_running_job
     }
 
     [Test]
+    public async Task Waits_longer_after_each_attempt_up_to_a_bound_and_not_as_long_as_others()
+    {
+        const int Jobs = 40;
+        await using var shop = await Workshop.OpenAsync();
+        shop.Handle = (_, _) => throw new InvalidDataException("broken");
+        var queue = await shop.Worker(worker => (worker.FirstPause, worker.LongestPause) = (TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(35)));
+        await queue.PublishAsync([.. Enumerable.Range(0, Jobs).Select(i => new NewJob<string>($"{i}"))]);
+        foreach (var (attempt, minutes) in new[] { (1, 10), (2, 20), (3, 35), (4, 35) })
+        {
+            await Eventually.Holds(
+                async () => await shop.Scalar<long>($"select count(*) from work where state = 'scheduled' and attempts = {attempt}") == Jobs, $"attempt {attempt} has failed");
+            var (least, most) = (await Pause("min"), await Pause("max"));
+            Assert.That(least, Is.GreaterThanOrEqualTo(minutes * 0.5));
+            Assert.That(most, Is.LessThanOrEqualTo((minutes * 1.5) + 1), "and what the attempt took");
+            Assert.That(most - least, Is.GreaterThan(minutes * 0.2), "some wait longer than others");
+            await shop.Execute("update work set state = 'waiting'");
+            queue.Wake();
+        }
+
+        // In minutes, from the attempt to the next one.
+        Task<double> Pause(string of) => shop.Scalar<double>($"select {of}(extract(epoch from due - started_at))::float8 / 60 from work");
+    }
+
+    [Test]
     public async Task Keeps_the_error_of_an_exception()
     {
         await using var shop = await Workshop.OpenAsync();
@@ -379,16 +403,17 @@ public sealed class A_running_job
         return JobOutcome.Done();
     }
 
-    [Test]
-    public async Task Cannot_be_ended_after_its_lease_even_if_nobody_else_has_it()
+    [TestCase("by returning"), TestCase("in a transaction"), TestCase("with a DbContext"), TestCase("by trying again"), TestCase("by a report")]
+    public async Task Cannot_be_ended_after_its_lease_even_if_nobody_else_has_it(string how)
     {
         await using var shop = await Workshop.OpenAsync();
+        await shop.Execute("create table effect (job_id uuid primary key)");
         var (begun, goOn) = (new TaskCompletionSource(), new TaskCompletionSource());
-        shop.Handle = async (_, _) =>
+        shop.Handle = async (job, _) =>
         {
             begun.TrySetResult();
             await goOn.Task;
-            return JobOutcome.Done();
+            return job.Attempt == 1 ? await End(shop, job, how) : JobOutcome.Done();
         };
         var queue = await shop.Worker(worker => worker.Parallelism = 1);
         await queue.PublishAsync([new("x")]);
@@ -398,6 +423,7 @@ public sealed class A_running_job
         // The first attempt's end is refused, and the second one's accepted.
         await shop.Until(JobStates.Done, 1);
         Assert.That(shop.Attempts.Select(job => job.Attempt), Is.EqualTo([1, 2]));
+        Assert.That(await shop.Scalar<long>("select count(*) from effect"), Is.Zero);
     }
 
     [Test]

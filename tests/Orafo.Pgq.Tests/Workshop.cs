@@ -73,6 +73,15 @@ internal sealed class Workshop : IAsyncDisposable
         await command.ExecuteNonQueryAsync();
     }
 
+    /// <summary>Locks the job's row, until it is disposed.</summary>
+    public async Task<NpgsqlConnection> Lock(Guid id)
+    {
+        var connection = await Database.OpenConnectionAsync();
+        await using var take = new NpgsqlCommand($"begin; select from work where id = '{id}' for update", connection);
+        await take.ExecuteNonQueryAsync();
+        return connection;
+    }
+
     /// <summary>How many jobs are in that state, or came to that end.</summary>
     public Task<long> Count(string state) =>
         Scalar<long>($"select (select count(*) from work where state = '{state}') + (select count(*) from work_history where outcome = '{state}')");

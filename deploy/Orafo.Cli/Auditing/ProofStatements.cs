@@ -18,9 +18,9 @@ internal static class ProofStatements
         """
         select sequence, number, to_char(issue_date, 'YYYY-MM-DD') as issue_date, to_char(issued_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as issued_at,
                chain,
-               array['orafo-invoice/1', number, series, sequence::text, order_id::text, to_char(issue_date, 'YYYY-MM-DD'),
+               array_remove(array[case when vat_rounding is null then 'orafo-invoice/1' else 'orafo-invoice/2' end, number, series, sequence::text, order_id::text, to_char(issue_date, 'YYYY-MM-DD'),
                      to_char(issued_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), customer_number,
-                     buyer::text, coalesce(seller::text, ''), lines::text, totals::text, currency, gross::text] as fields,
+                     buyer::text, coalesce(seller::text, ''), lines::text, totals::text, currency, gross::text, vat_rounding], null) as fields,
                true as fits
         from invoices
         where series = $1

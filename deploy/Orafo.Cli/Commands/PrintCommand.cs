@@ -66,6 +66,9 @@ internal static class PrintCommand
 
         var moved = await Ask(api, HttpMethod.Post, "print-jobs/redirect", new { from = from ?? throw new OrafoException("Which? ORDER, or --from PRINTER for all of a printer."), to }, stop);
         Console.WriteLine($"{moved.GetProperty("jobs")} wait for {to} now; those that were parked are parked there (./orafo print retry).");
+        if (moved.GetProperty("printing").GetInt32() is > 0 and var printing)
+            Console.WriteLine($"{printing} are being printed on {from}: if that fails, they wait for {from}, and can be redirected then.");
+        Console.WriteLine("Invoices to come are printed where Printing:DefaultPrinter says.");
         return 0;
     });
 

@@ -104,13 +104,16 @@ public static class DocumentMapping
     private const int MostDecimals = 2;
 
     /// <summary>Null if the invoice can be an EN 16931 document, and so can its credit note.</summary>
-    public static Refusal? RefusalOf(Invoice invoice)
+    public static Refusal? RefusalOf(Invoice invoice) => RefusalOf(invoice.Currency, invoice.Lines, invoice.Buyer);
+
+    /// <summary>Null if an invoice of this can be an EN 16931 document.</summary>
+    public static Refusal? RefusalOf(string currency, IReadOnlyList<PricedLine> lines, Party buyer)
     {
-        if (Currency.Decimals(invoice.Currency) > MostDecimals)
-            return new("BR-DEC", $"Amounts of EN 16931 have two decimals at most; {invoice.Currency} has {Currency.Decimals(invoice.Currency)}.");
-        if (invoice.Lines.Count == 0)
+        if (Currency.Decimals(currency) > MostDecimals)
+            return new("BR-DEC", $"Amounts of EN 16931 have two decimals at most; {currency} has {Currency.Decimals(currency)}.");
+        if (lines.Count == 0)
             return new("BR-16", "An invoice has at least one line.");
-        return RefusalOf(invoice.Buyer) ?? invoice.Lines.Select(line => RefusalOf(line, invoice.Buyer)).FirstOrDefault(refusal => refusal is not null);
+        return RefusalOf(buyer) ?? lines.Select(line => RefusalOf(line, buyer)).FirstOrDefault(refusal => refusal is not null);
     }
 
     /// <param name="invoice">Not refused.</param>

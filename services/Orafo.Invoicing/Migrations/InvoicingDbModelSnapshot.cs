@@ -412,6 +412,10 @@ namespace Orafo.Invoicing.Migrations
                         .HasColumnType("json")
                         .HasColumnName("totals");
 
+                    b.Property<string>("VatRounding")
+                        .HasColumnType("text")
+                        .HasColumnName("vat_rounding");
+
                     b.HasKey("Number")
                         .HasName("pk_invoices");
 

@@ -71,7 +71,7 @@ public sealed class PrintHandler(
             });
             return outbox.Publish(new InvoiceGenerated { OrderId = job.Id, InvoiceNumber = number, GeneratedAt = now });
         });
-        pace.CameOut(job.CreatedAt);
+        pace.CameOut(job.Id, job.CreatedAt);
     }
 
     /// <summary>It is tried again; whoever waits for the paper is told the first time, and when nobody tries any longer, in one transaction with that.</summary>

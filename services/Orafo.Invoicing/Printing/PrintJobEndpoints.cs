@@ -28,8 +28,9 @@ public sealed record RedirectJob(string? Printer);
 /// <param name="To">A printer.</param>
 public sealed record RedirectAll(string? From, string? To);
 
-/// <summary>How many it were.</summary>
-public sealed record Moved(int Jobs);
+/// <param name="Jobs">How many wait for the other printer now.</param>
+/// <param name="Printing">How many are being printed, or were claimed to be, and stay: if that fails, they wait for the printer that they were to leave.</param>
+public sealed record Moved(int Jobs, int Printing);
 
 /// <summary>What an operator does about invoices that wait for their paper. A job is named by its order.</summary>
 public static class PrintJobEndpoints
@@ -66,19 +67,23 @@ public static class PrintJobEndpoints
 
     /// <summary>It is printed elsewhere, and tried there at once. A page of which nobody knows whether it is out may then be out twice.</summary>
     private static async Task<Results<NoContent, ProblemHttpResult, ValidationProblem>> Redirect(
-        Guid orderId, RedirectJob to, JobQueue<PrintInvoice> queue, Printers printers, CancellationToken cancellationToken)
+        Guid orderId, RedirectJob to, JobQueue<PrintInvoice> queue, InvoicingDb db, Printers printers, CancellationToken cancellationToken)
     {
         if (to.Printer is not { } printer || printers.Find(printer) is null)
             return Invalid("printer", NoPrinter(printers));
-        if (!await queue.MoveAsync(orderId, printer, cancellationToken))
+        await using var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
+        var its = (NpgsqlTransaction)transaction.GetDbTransaction();
+        if (!await queue.MoveAsync(its, orderId, printer, cancellationToken))
             return await Impossible(orderId, queue, "is being printed: try again when that has failed", cancellationToken);
-        await queue.RetryAsync(orderId, cancellationToken);
+        await queue.RetryAsync(its, orderId, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        queue.Wake();
         return TypedResults.NoContent();
     }
 
-    /// <summary>All jobs of a printer, but for those that are being printed. Parked ones stay parked.</summary>
+    /// <summary>All jobs that wait for a printer. Parked ones stay parked; invoices to come go where the configuration says.</summary>
     private static async Task<Results<Ok<Moved>, ValidationProblem>> RedirectAll(
-        RedirectAll redirect, JobQueue<PrintInvoice> queue, Printers printers, CancellationToken cancellationToken)
+        RedirectAll redirect, JobQueue<PrintInvoice> queue, InvoicingDb db, Printers printers, CancellationToken cancellationToken)
     {
         if (redirect.To is not { } to || printers.Find(to) is null)
             return Invalid("to", NoPrinter(printers));
@@ -86,7 +91,8 @@ public static class PrintJobEndpoints
             return Invalid("from", "The name of a printer that there is, or was.");
         if (from == to)
             return Invalid("from", "They are there already.");
-        return TypedResults.Ok(new Moved(await queue.MoveGroupAsync(from, to, cancellationToken)));
+        var moved = await queue.MoveGroupAsync(from, to, cancellationToken);
+        return TypedResults.Ok(new Moved(moved, await db.Database.SqlQueryRaw<int>(PrintStatements.PrintingOn, from).SingleAsync(cancellationToken)));
     }
 
     /// <summary>No paper: the invoice is delivered electronically, and the order goes on.</summary>
@@ -96,7 +102,8 @@ public static class PrintJobEndpoints
         await using var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
         if (!await queue.CancelAsync((NpgsqlTransaction)transaction.GetDbTransaction(), orderId, cancellationToken))
             return await Impossible(orderId, queue, "is being printed: try again when that has failed", cancellationToken);
-        var number = await db.Invoices.Where(invoice => invoice.OrderId == orderId).Select(invoice => invoice.Number).SingleAsync(cancellationToken);
+        if (await db.Invoices.Where(invoice => invoice.OrderId == orderId).Select(invoice => invoice.Number).SingleOrDefaultAsync(cancellationToken) is not { } number)
+            return TypedResults.Problem(statusCode: StatusCodes.Status409Conflict, title: "The order of the print job has no invoice: there is nothing to deliver.");
         var now = time.GetStorableNow();
         db.Deliveries.Add(new() { InvoiceNumber = number, OrderId = orderId, Medium = InvoiceMedium.Electronic, DeliveredAt = now });
         await publish.Publish(new InvoiceGenerated { OrderId = orderId, InvoiceNumber = number, GeneratedAt = now }, cancellationToken);

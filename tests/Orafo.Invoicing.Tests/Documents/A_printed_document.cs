@@ -4,6 +4,9 @@ using System.Text;
 using Orafo.Cli;
 using Orafo.Invoicing.Documents;
 using UglyToad.PdfPig.Content;
+using ZXing;
+using ZXing.Common;
+using ZXing.QrCode;
 using PdfReader = UglyToad.PdfPig.PdfDocument;
 
 namespace Orafo.Invoicing.Tests.Documents;
@@ -107,6 +110,27 @@ public sealed class A_printed_document
         static int Count(string file, string what) => file.Split(what).Length - 1;
     }
 
+    private static IEnumerable<string> ToBeScanned => Examples.All.Where(example => PaymentQr.Payload(example.Value) is not null).Select(example => example.Key);
+
+    /// <remarks>By a decoder that knows nothing of the renderer, from what is painted on the page.</remarks>
+    [TestCaseSource(nameof(ToBeScanned))]
+    public void Has_a_code_that_can_be_scanned(string example)
+    {
+        using var pdf = PdfReader.Open(PdfDocument.Render(Examples.All[example]));
+        var scanned = pdf.GetPages().Select(Scan).Where(text => text is not null).ToList();
+        Assert.That(scanned, Is.EqualTo([PaymentQr.Payload(Examples.All[example])]));
+    }
+
+    [Test]
+    public void Has_no_code_if_there_is_nothing_to_be_paid()
+    {
+        foreach (var example in Examples.Names.Except(ToBeScanned))
+        {
+            using var pdf = PdfReader.Open(PdfDocument.Render(Examples.All[example]));
+            Assert.That(pdf.GetPages().Select(Scan), Is.All.Null, example);
+        }
+    }
+
     [Test]
     public void Goes_on_on_the_next_sheet_under_the_same_head()
     {
@@ -161,6 +185,29 @@ public sealed class A_printed_document
         using var pdf = PdfReader.Open(PdfDocument.Render(document));
         Assert.That(TextOf(pdf.GetPage(1)), Does.Contain("2,147,483,647").And.Contain("9,999,999,999,999.99"));
         Assert.That(pdf.GetPages().SelectMany(page => page.Letters).Select(letter => letter.BoundingBox.Bottom).Min(), Is.GreaterThan(25));
+    }
+
+    /// <summary>What a scanner makes of the page: its shapes in grey, eight dots for a point; null if it finds no code.</summary>
+    private static string? Scan(Page page)
+    {
+        const int Dots = 8;
+        var (width, height) = ((int)Math.Ceiling(page.Width * Dots), (int)Math.Ceiling(page.Height * Dots));
+        var grey = new byte[width * height];
+        Array.Fill(grey, byte.MaxValue);
+        foreach (var path in page.Paths.Where(path => path.IsFilled))
+        {
+            var (r, g, b) = path.FillColor!.ToRGBValues();
+            var ink = (byte)Math.Round((r + g + b) / 3 * byte.MaxValue);
+            foreach (var shape in path.Select(part => part.GetBoundingRectangle()!.Value))
+            {
+                var (left, right) = ((int)Math.Round(shape.Left * Dots), (int)Math.Round(shape.Right * Dots));
+                for (var y = (int)Math.Round(shape.Bottom * Dots); y < (int)Math.Round(shape.Top * Dots); y++)
+                    Array.Fill(grey, ink, ((height - 1 - y) * width) + left, right - left);
+            }
+        }
+
+        var picture = new BinaryBitmap(new HybridBinarizer(new RGBLuminanceSource(grey, width, height, RGBLuminanceSource.BitmapFormat.Gray8)));
+        return new QRCodeReader().decode(picture)?.Text;
     }
 
     private static string TextOf(byte[] pdf)

@@ -4,7 +4,7 @@ using Orafo.ServiceDefaults;
 
 namespace Orafo.Invoicing.Tests.Documents;
 
-/// <summary>Invoices to render: those of the sample orders, and what they do not show. Their sums are worked out by hand.</summary>
+/// <summary>Documents to render: what there may be, with sums that are worked out by hand, and the invoices of the sample orders.</summary>
 public static class Examples
 {
     private static readonly Party Consumer =
@@ -98,7 +98,7 @@ public static class Examples
         ["credit-note"] = CreditOf("coupon"),
         ["credit-note-intra-community"] = CreditOf("intra-community"),
         ["credit-note-shipping"] = CreditOf("shipping-and-coupon"),
-    };
+    }.Concat(Samples.All).ToDictionary(StringComparer.Ordinal);
 
     public static IEnumerable<string> Names => All.Keys;
 

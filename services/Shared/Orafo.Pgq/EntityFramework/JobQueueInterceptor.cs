@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Npgsql;
 
 namespace Orafo.Pgq;
 
@@ -15,8 +16,12 @@ internal sealed class JobQueueInterceptor : DbTransactionInterceptor, ISaveChang
     public static JobQueueInterceptor Instance { get; } = new();
 
     /// <summary>Calls <paramref name="wake"/> after the next commit of the DbContext.</summary>
+    /// <param name="db">Publishes.</param>
+    /// <param name="queue">What to.</param>
+    /// <param name="database">Where the queue is.</param>
+    /// <param name="wake">Has workers look.</param>
     /// <exception cref="InvalidOperationException">It is not intercepted.</exception>
-    public void Expect(DbContext db, Action wake)
+    public void Expect(DbContext db, string queue, NpgsqlDataSource database, Action wake)
     {
         if (db.GetService<IDbContextOptions>().FindExtension<CoreOptionsExtension>()?.Interceptors?.Contains(Instance) != true)
         {
@@ -24,7 +29,9 @@ internal sealed class JobQueueInterceptor : DbTransactionInterceptor, ISaveChang
                 $"{db.GetType().Name} does not tell of its commits: add {nameof(JobQueueModelExtensions.UseJobQueues)}() to its options.");
         }
 
-        _of.GetOrCreateValue(db).Published.Add(wake);
+        var queues = _of.GetOrCreateValue(db);
+        queues.Published.Add(wake);
+        queues.Databases[queue] = database;
     }
 
     /// <remarks>Within a transaction, its commit is the moment.</remarks>
@@ -42,6 +49,27 @@ internal sealed class JobQueueInterceptor : DbTransactionInterceptor, ISaveChang
     public ValueTask<int> SavedChangesAsync(SaveChangesCompletedEventData eventData, int result, CancellationToken cancellationToken = default) =>
         new(SavedChanges(eventData, result));
 
+    /// <remarks>A table that is not there means that nobody created the queue; so it is said as by those who publish without a DbContext.</remarks>
+    public void SaveChangesFailed(DbContextErrorEventData eventData)
+    {
+        foreach (var (queue, database) in Suspected(eventData))
+        {
+            using var ask = database.CreateCommand(QueueStatements.Of(queue).IsMissing);
+            if (ask.ExecuteScalar() is true)
+                throw QueueStatements.Unknown(queue, eventData.Exception);
+        }
+    }
+
+    public async Task SaveChangesFailedAsync(DbContextErrorEventData eventData, CancellationToken cancellationToken = default)
+    {
+        foreach (var (queue, database) in Suspected(eventData))
+        {
+            await using var ask = database.CreateCommand(QueueStatements.Of(queue).IsMissing);
+            if (await ask.ExecuteScalarAsync(cancellationToken) is true)
+                throw QueueStatements.Unknown(queue, eventData.Exception);
+        }
+    }
+
     public override void TransactionCommitted(DbTransaction transaction, TransactionEndEventData eventData) => Wake(eventData.Context);
 
     public override Task TransactionCommittedAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
@@ -49,6 +77,11 @@ internal sealed class JobQueueInterceptor : DbTransactionInterceptor, ISaveChang
         Wake(eventData.Context);
         return Task.CompletedTask;
     }
+
+    /// <summary>The queues that were published to, if some table is not there.</summary>
+    private Dictionary<string, NpgsqlDataSource> Suspected(DbContextErrorEventData failure) =>
+        failure.Exception is DbUpdateException { InnerException: PostgresException { SqlState: PostgresErrorCodes.UndefinedTable } }
+        && failure.Context is { } db && _of.TryGetValue(db, out var queues) ? queues.Databases : [];
 
     private void Wake(DbContext? db)
     {
@@ -66,5 +99,8 @@ internal sealed class JobQueueInterceptor : DbTransactionInterceptor, ISaveChang
 
         /// <summary>With the next commit.</summary>
         public HashSet<Action> Saved { get; } = [];
+
+        /// <summary>Of all that were published to, by the queues' names.</summary>
+        public Dictionary<string, NpgsqlDataSource> Databases { get; } = new(StringComparer.Ordinal);
     }
 }

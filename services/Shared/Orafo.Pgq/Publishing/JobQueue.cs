@@ -88,7 +88,10 @@ public sealed class JobQueue<TPayload>
     /// <summary>Publishes a job with the next SaveChanges of the DbContext: it is there if and only if that commits, and workers look then.</summary>
     /// <remarks>EF Core does not hear of the commit of a TransactionScope, or of a transaction that it was given: call <see cref="Wake"/> after that.</remarks>
     /// <param name="db">Has the queue in its model (<c>AddJobQueue</c>) and tells of its commits (<c>UseJobQueues</c>).</param>
-    /// <param name="job">With a de-duplication key that is in use, SaveChanges fails (23505). To be told instead, publish in a transaction.</param>
+    /// <param name="job">
+    ///     With a de-duplication key that is in use, SaveChanges fails (23505). To be told instead, publish in a transaction. If there is no such queue,
+    ///     SaveChanges fails with an InvalidOperationException that says so.
+    /// </param>
     /// <exception cref="ArgumentException">It cannot be published as it is; nothing was added.</exception>
     /// <exception cref="InvalidOperationException">The DbContext does not know the queue, or does not tell of its commits.</exception>
     public void Publish(DbContext db, NewJob<TPayload> job)
@@ -96,7 +99,7 @@ public sealed class JobQueue<TPayload>
         var (payload, metadata) = Check(job);
         if (job.Delay is not null)
             throw new ArgumentException($"A DbContext does not ask the database for the time: use {nameof(job.NotBefore)}.", nameof(job));
-        JobQueueInterceptor.Instance.Expect(db, _wake);
+        JobQueueInterceptor.Instance.Expect(db, Name, _database, _wake);
         var publisher = Activity.Current;
         db.Set<JobRow>(Name).Add(new JobRow
         {
@@ -179,6 +182,13 @@ public sealed class JobQueue<TPayload>
         if (isMoved)
             Wake();
         return isMoved;
+    }
+
+    /// <summary>The same in the caller's transaction. Call <see cref="Wake"/> after its commit.</summary>
+    public async Task<bool> MoveAsync(NpgsqlTransaction transaction, Guid id, string group, CancellationToken cancellationToken = default)
+    {
+        await using var move = new NpgsqlCommand(_statements.Move, transaction.Connection, transaction) { Parameters = { new() { Value = id }, new() { Value = group } } };
+        return await move.ExecuteNonQueryAsync(cancellationToken) > 0;
     }
 
     /// <summary>
@@ -338,10 +348,7 @@ public sealed class JobQueue<TPayload>
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
         {
-            throw Unknown(e);
+            throw QueueStatements.Unknown(Name, e);
         }
     }
-
-    internal InvalidOperationException Unknown(Exception inner) =>
-        new($"There is no queue '{Name}' in this database's search path: create it with {nameof(JobQueueSchema)}, by hand or in a migration.", inner);
 }

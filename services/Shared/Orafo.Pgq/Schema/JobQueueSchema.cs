@@ -27,8 +27,12 @@ public sealed class JobQueueSchema(string name)
             throw new InvalidOperationException("A head start is more than nothing and at most a week.");
         return QueueStatements.Read("create", Name)
             .Replace("{group_by}", GroupBy, StringComparison.Ordinal)
-            .Replace("{head_start}", string.Create(CultureInfo.InvariantCulture, $"{HeadStart.TotalSeconds:0.######} seconds"), StringComparison.Ordinal);
+            .Replace("{head_start}", string.Create(CultureInfo.InvariantCulture, $"{HeadStart.TotalSeconds:0.######} seconds"), StringComparison.Ordinal)
+            + "\n" + Guard();
     }
+
+    /// <summary>What a queue lacks that was created by an earlier version. It changes nothing where it is there.</summary>
+    public string Guard() => QueueStatements.Read("guard", Name);
 
     /// <summary>The statements that drop it, with all jobs and all history.</summary>
     public string Drop() => QueueStatements.Read("drop", Name);
@@ -47,6 +51,9 @@ public static class JobQueueMigrationExtensions
 {
     /// <summary>Creates the queue, in the first schema of the search path.</summary>
     public static void CreateJobQueue(this MigrationBuilder migrationBuilder, JobQueueSchema queue) => migrationBuilder.Sql(queue.Create());
+
+    /// <summary>Brings a queue that an earlier version created up to date.</summary>
+    public static void GuardJobQueue(this MigrationBuilder migrationBuilder, JobQueueSchema queue) => migrationBuilder.Sql(queue.Guard());
 
     /// <summary>Drops the queue, with all jobs and all history.</summary>
     public static void DropJobQueue(this MigrationBuilder migrationBuilder, JobQueueSchema queue) => migrationBuilder.Sql(queue.Drop());

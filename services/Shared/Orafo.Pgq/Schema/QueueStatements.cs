@@ -5,12 +5,15 @@ namespace Orafo.Pgq;
 /// <summary>The statements of the folder Sql, for one queue.</summary>
 internal sealed class QueueStatements
 {
+    private const string SkipLocked = "skip locked";
+
     private static readonly ConcurrentDictionary<string, QueueStatements> Known = new(StringComparer.Ordinal);
 
     private QueueStatements(string queue)
     {
         PlanOnce = Read("plan_once", queue);
         NotDurable = Read("not_durable", queue);
+        IsMissing = Read("is_missing", queue);
         Publish = Read("publish", queue);
         Promote = Read("promote", queue);
         Reap = Read("reap", queue);
@@ -18,8 +21,10 @@ internal sealed class QueueStatements
         NextDue = Read("next_due", queue);
         Renew = Read("renew", queue);
         Held = Read("held", queue);
-        Finish = Read("finish", queue);
-        PutOff = Read("put_off", queue);
+        Finish = Read("finish", queue, locked: SkipLocked);
+        FinishWaiting = Read("finish", queue);
+        PutOff = Read("put_off", queue, locked: SkipLocked);
+        PutOffWaiting = Read("put_off", queue);
         Release = Read("release", queue);
         Report = Read("report", queue);
         AskToCancel = Read("ask_to_cancel", queue);
@@ -36,6 +41,7 @@ internal sealed class QueueStatements
 
     public string PlanOnce { get; }
     public string NotDurable { get; }
+    public string IsMissing { get; }
     public string Publish { get; }
     public string Promote { get; }
     public string Reap { get; }
@@ -44,7 +50,14 @@ internal sealed class QueueStatements
     public string Renew { get; }
     public string Held { get; }
     public string Finish { get; }
+
+    /// <summary>The same in a handler's own transaction: it waits for its row.</summary>
+    public string FinishWaiting { get; }
+
     public string PutOff { get; }
+
+    /// <summary>The same in a handler's own transaction: it waits for its row.</summary>
+    public string PutOffWaiting { get; }
     public string Release { get; }
     public string Report { get; }
     public string AskToCancel { get; }
@@ -70,10 +83,14 @@ internal sealed class QueueStatements
             ? queue
             : throw new ArgumentException($"'{queue}' is no name of a queue: a letter a to z, then up to 39 of a to z, 0 to 9 and _.", nameof(queue));
 
-    public static string Read(string statement, string queue, string state = "")
+    public static InvalidOperationException Unknown(string queue, Exception inner) =>
+        new($"There is no queue '{queue}' in this database's search path: create it with {nameof(JobQueueSchema)}, by hand or in a migration.", inner);
+
+    public static string Read(string statement, string queue, string state = "", string locked = "")
     {
         using var stream = typeof(QueueStatements).Assembly.GetManifestResourceStream(statement)!;
         using var text = new StreamReader(stream);
-        return text.ReadToEnd().Replace("{queue}", queue, StringComparison.Ordinal).Replace("{state}", state, StringComparison.Ordinal);
+        return text.ReadToEnd().Replace("{queue}", queue, StringComparison.Ordinal).Replace("{state}", state, StringComparison.Ordinal)
+            .Replace("{locked}", locked, StringComparison.Ordinal);
     }
 }

@@ -7,7 +7,7 @@ set state = case
         when lost_leases = 1 or attempts < $1 then 'suspect'
         else 'parked'
     end,
-    lost_leases = lost_leases + 1, lease_token = null, lease_expires_at = null,
+    lost_leases = least(lost_leases, 999999) + 1, lease_token = null, lease_expires_at = null,
     last_error = 'The lease ran out: the worker died, or was away for too long.'
 where id in (
     select id from "{queue}" where state = 'running' and lease_expires_at <= now() order by lease_expires_at limit 1000 for update skip locked)

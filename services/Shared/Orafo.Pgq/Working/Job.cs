@@ -83,7 +83,7 @@ public sealed class Job<TPayload>
     {
         var end = new AttemptEnd(_lease, outcome, _options);
         await using var command = new NpgsqlCommand(
-            end.Ended is null ? _queue.Statements.PutOff : _queue.Statements.Finish, transaction.Connection, transaction);
+            end.Ended is null ? _queue.Statements.PutOffWaiting : _queue.Statements.FinishWaiting, transaction.Connection, transaction);
         foreach (var parameter in end.Ended is { } ended ? AttemptEnds.Parameters([ended]) : AttemptEnds.Parameters([end.PutOff!]))
             command.Parameters.Add(parameter);
         _lease.IsEnding = true;
@@ -100,7 +100,7 @@ public sealed class Job<TPayload>
     }
 
     /// <summary>Ends the job with the next SaveChanges of the DbContext: it is over if and only if that commits. The handler then returns Done.</summary>
-    /// <remarks>If another worker has the job meanwhile, SaveChanges fails with a DbUpdateConcurrencyException.</remarks>
+    /// <remarks>If the lease ran out, by the database's clock, or another worker has the job, SaveChanges fails with a DbUpdateConcurrencyException.</remarks>
     /// <param name="db">Has the queue in its model.</param>
     /// <param name="result">For the history.</param>
     /// <exception cref="LeaseLostException">The lease ran out: write nothing.</exception>

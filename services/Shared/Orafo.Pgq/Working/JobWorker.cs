@@ -35,7 +35,8 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly OncePerMinute _warnings;
-    private readonly string? _filter;
+    private readonly string[]? _filter;
+    private readonly string[]? _except;
     private readonly ConcurrentDictionary<LeaseKey, Lease> _leases = [];
 
     /// <summary>Ends and renewals are written one after another: they would wait for each other's rows.</summary>
@@ -65,7 +66,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         (_queue, _options, _scopes, _time, _logger) = (queue, options, scopes, time, logger);
         _warnings = new OncePerMinute(time);
         _pauses = new GroupPauses(time);
-        _filter = options.FilterJson;
+        (_filter, _except) = (MetadataFilter.All(options.Filter), MetadataFilter.Any(options.Except));
         queue.Workers += Look;
     }
 
@@ -194,11 +195,12 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     {
         var token = Guid.CreateVersion7();
         HashSet<LeaseKey> written = [];
+        HashSet<LeaseKey> locked = [];
         List<ClaimedJob> claimed = [];
         var (lost, parked) = (0, 0);
         TimeSpan? nextDue = null;
 
-        var trip = new RoundTrip(_queue.Database, _queue.Statements);
+        var trip = NewTrip();
         // A lease that is forgotten is one that nobody has; how a job ended must last.
         if (ended.TrueForAll(attempt => attempt.Outcome is JobOutcome.WrittenOutcome))
             trip.NeedNotLast();
@@ -211,6 +213,8 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             trip.Add(_queue.Statements.PutOff, row => written.Add(LeaseKey.Read(row)), AttemptEnds.Parameters(later));
         if (ended.FindAll(attempt => attempt.Outcome is JobOutcome.ReleasedOutcome) is { Count: > 0 } released)
             trip.Add(_queue.Statements.Release, row => written.Add(LeaseKey.Read(row)), AttemptEnds.Leases(released.Select(attempt => attempt.Lease)));
+        if (ended.FindAll(attempt => attempt.WasSkipped) is { Count: > 0 } skipped)
+            trip.Add(_queue.Statements.Held, row => locked.Add(LeaseKey.Read(row)), AttemptEnds.Leases(skipped.Select(attempt => attempt.Lease)));
         var tends = Tends(room, isTold);
         if (tends)
         {
@@ -236,12 +240,13 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                 new NpgsqlParameter<Guid> { TypedValue = token },
                 new NpgsqlParameter<TimeSpan> { TypedValue = _options.Lease },
                 new NpgsqlParameter<string> { TypedValue = _lastGroup },
-                Filter(),
+                Filter(_filter),
                 new NpgsqlParameter<bool> { TypedValue = !_hasSuspect },
                 new NpgsqlParameter<string[]> { TypedValue = [.. rooms.Where(of => of.Value <= 0).Select(of => of.Key)] },
                 new NpgsqlParameter<string[]> { TypedValue = [.. limited.Select(of => of.Key)] },
                 new NpgsqlParameter<int[]> { TypedValue = [.. limited.Select(of => of.Value)] },
-                new NpgsqlParameter<int> { TypedValue = _options.MaxPerGroup ?? _options.Parallelism });
+                new NpgsqlParameter<int> { TypedValue = _options.MaxPerGroup ?? _options.Parallelism },
+                Filter(_except));
         }
 
         if (tends)
@@ -249,15 +254,16 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             trip.Add(
                 _queue.Statements.NextDue,
                 row => nextDue = row.GetBoolean(1) ? Moment : row.IsDBNull(0) ? null : TimeSpan.FromSeconds(Math.Max(0, row.GetDouble(0))),
-                Filter(),
+                Filter(_filter),
                 // Of a group without room that is no news.
-                new NpgsqlParameter<bool> { TypedValue = rooms.Values.All(left => left > 0) });
+                new NpgsqlParameter<bool> { TypedValue = rooms.Values.All(left => left > 0) },
+                Filter(_except));
         }
 
         var began = await Go(trip);
         if (tends)
             _tendedAt = began;
-        Conclude(ended, written);
+        Conclude(ended, written, locked);
         Reaped(lost, parked);
         Begin(claimed, token, began);
         if (room > 0)
@@ -302,13 +308,20 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         _fullGroups.UnionWith(claimed.CountBy(job => job.Group).Where(of => of.Value >= rooms.GetValueOrDefault(of.Key, most)).Select(of => of.Key));
     }
 
-    private NpgsqlParameter Filter() => new() { Value = (object?)_filter ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb };
+    private static NpgsqlParameter Filter(string[]? metadata) => new() { Value = (object?)metadata ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb };
 
-    /// <summary>What was written is over here; what was not has been lost.</summary>
-    private void Conclude(List<Attempt> ended, HashSet<LeaseKey> written)
+    /// <summary>What was written is over here; what was not has been lost, or its row is locked.</summary>
+    private void Conclude(List<Attempt> ended, HashSet<LeaseKey> written, HashSet<LeaseKey> locked)
     {
-        foreach (var (lease, outcome, duration) in ended)
+        foreach (var attempt in ended)
         {
+            var (lease, outcome, duration) = attempt;
+            if (outcome is not JobOutcome.WrittenOutcome && !written.Contains(lease.Key) && (!attempt.WasSkipped || locked.Contains(lease.Key)))
+            {
+                TryAgain(attempt);
+                continue;
+            }
+
             Forget(lease);
             if (outcome is JobOutcome.WrittenOutcome own)
             {
@@ -330,6 +343,23 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                 // Nobody may have it yet.
                 Volatile.Write(ref _mustLook, 1);
             }
+        }
+    }
+
+    /// <summary>The next turn asks whether the lease still holds. If it does, somebody has locked the row, and it is written when that is over.</summary>
+    private void TryAgain(Attempt attempt)
+    {
+        attempt.Lease.IsEnding = false;
+        if (attempt.WasSkipped)
+            _ = AfterAMoment();
+        else
+            _ended.Enqueue(attempt with { WasSkipped = true });
+
+        async Task AfterAMoment()
+        {
+            await Task.Delay(ShortestRest, _time);
+            _ended.Enqueue(attempt);
+            _wake.Raise();
         }
     }
 
@@ -555,7 +585,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     {
         Dictionary<LeaseKey, bool> held = [];
         List<Lease> leases = [];
-        var trip = new RoundTrip(_queue.Database, _queue.Statements, patience: _options.Lease / 3);
+        var trip = NewTrip();
         var since = await Go(trip, () =>
         {
             leases.AddRange(_leases.Values);
@@ -578,6 +608,9 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                 lease.Lose();
         }
     }
+
+    /// <summary>Neither a row that somebody has locked nor a server that hangs may take the time of all leases.</summary>
+    private RoundTrip NewTrip() => new(_queue.Database, _queue.Statements, patience: _options.Lease / 3);
 
     /// <summary>Writes, after what this worker is writing now.</summary>
     /// <returns>A timestamp from before it.</returns>
@@ -605,4 +638,8 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
 }
 
 /// <summary>An attempt that ended, until that is written.</summary>
-internal sealed record Attempt(Lease Lease, JobOutcome Outcome, TimeSpan Duration);
+internal sealed record Attempt(Lease Lease, JobOutcome Outcome, TimeSpan Duration)
+{
+    /// <summary>It should have been written already: the lease is lost, or somebody has locked the row.</summary>
+    public bool WasSkipped { get; init; }
+}

@@ -7,6 +7,9 @@ public sealed class JobWorkerOptions
 {
     private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
 
+    /// <summary>Of a filter: each of them that reads like a number doubles what its metadata may look like.</summary>
+    private const int MostMembers = 8;
+
     /// <summary>How many jobs are done at a time: 1 to 1000.</summary>
     public int Parallelism { get; set; } = 8;
 
@@ -28,8 +31,14 @@ public sealed class JobWorkerOptions
     /// <summary>What it doubles up to, about.</summary>
     public TimeSpan LongestPause { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>Only jobs whose metadata have these members. What it leaves out is read nevertheless: many of them in line before the others cost time.</summary>
+    /// <summary>
+    ///     Only jobs whose metadata have all these members; a number or a boolean there is what it reads as text, as for groups. What a filter leaves out is
+    ///     read nevertheless: many of them in line before the others cost time.
+    /// </summary>
     public IReadOnlyDictionary<string, string>? Filter { get; set; }
+
+    /// <summary>No job whose metadata have one of these members. One that lacks the member is done.</summary>
+    public IReadOnlyDictionary<string, string>? Except { get; set; }
 
     /// <summary>How long jobs that are over are remembered: a day at least; dropped by whole days (UTC).</summary>
     public TimeSpan KeepHistory { get; set; } = TimeSpan.FromDays(30);
@@ -40,7 +49,6 @@ public sealed class JobWorkerOptions
     /// <summary>Is told of a job whose payload cannot be read. It is parked.</summary>
     public Func<JobStatus, JsonException, Task>? OnInvalid { get; set; }
 
-    internal string? FilterJson => Filter is null ? null : JsonSerializer.Serialize(Filter);
 
     /// <exception cref="InvalidOperationException">They make no sense.</exception>
     internal void Check()
@@ -57,6 +65,8 @@ public sealed class JobWorkerOptions
             throw new InvalidOperationException($"{nameof(PollingInterval)}, {nameof(LongestPause)} and {nameof(StopPatience)} are a day at most.");
         if (PollingInterval <= TimeSpan.Zero || FirstPause < TimeSpan.Zero || LongestPause < FirstPause || StopPatience < TimeSpan.Zero)
             throw new InvalidOperationException($"{nameof(PollingInterval)} is more than nothing, no pause less than nothing, and {nameof(LongestPause)} not less than {nameof(FirstPause)}.");
+        if (Filter?.Count > MostMembers)
+            throw new InvalidOperationException($"{nameof(Filter)} has {MostMembers} members at most, not {Filter.Count}.");
         if (KeepHistory < TimeSpan.FromDays(1))
             throw new InvalidOperationException($"{nameof(KeepHistory)} is at least a day, not {KeepHistory}.");
     }

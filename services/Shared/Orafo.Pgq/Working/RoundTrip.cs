@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 
 namespace Orafo.Pgq;
@@ -10,18 +11,19 @@ internal sealed class RoundTrip
     private readonly List<Action<NpgsqlDataReader>> _readers = [];
 
     private readonly QueueStatements _statements;
-    private readonly int? _timeout;
+    private readonly int _timeout;
 
     /// <summary>Statements that mean nothing by themselves.</summary>
     private int _preparations = 1;
 
     /// <param name="database">Where.</param>
     /// <param name="statements">The queue's.</param>
-    /// <param name="patience">How long it may take; as long as any statement unless given.</param>
-    public RoundTrip(NpgsqlDataSource database, QueueStatements statements, TimeSpan? patience = null)
+    /// <param name="patience">How long it may take, about, and wait for a lock.</param>
+    public RoundTrip(NpgsqlDataSource database, QueueStatements statements, TimeSpan patience)
     {
-        (_database, _statements, _timeout) = (database, statements, patience is { } most ? (int)Math.Ceiling(most.TotalSeconds) : null);
-        Add(statements.PlanOnce, _ => { });
+        (_database, _statements, _timeout) = (database, statements, (int)Math.Ceiling(patience.TotalSeconds));
+        var milliseconds = ((long)Math.Ceiling(patience.TotalMilliseconds)).ToString(CultureInfo.InvariantCulture);
+        Add(statements.PlanOnce, _ => { }, new NpgsqlParameter<string> { TypedValue = milliseconds });
     }
 
     /// <summary>Nobody waits for the disk: if the server dies, what this trip wrote may be undone. Before anything is added.</summary>
@@ -56,7 +58,7 @@ internal sealed class RoundTrip
         await using var batch = connection.CreateBatch();
         foreach (var command in _commands)
             batch.BatchCommands.Add(command);
-        batch.Timeout = _timeout ?? batch.Timeout;
+        batch.Timeout = _timeout;
         await batch.PrepareAsync();
         await using var reader = await batch.ExecuteReaderAsync();
         foreach (var read in _readers)
