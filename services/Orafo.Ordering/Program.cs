@@ -16,6 +16,7 @@ var rehearsed = new Order { Id = Guid.CreateVersion7(), Client = "", CustomerNum
 
 builder.AddServiceDefaults()
     .AddAccess()
+    .AddOperatorKey()
     .AddDatabase<OrderingDb>(options => options.UseJobQueues())
     .AddMessaging<OrderingDb>(bus =>
     {
