@@ -9,6 +9,7 @@ using Orafo.ServiceDefaults;
 var builder = WebApplication.CreateBuilder(args);
 
 builder.AddServiceDefaults()
+    .AddOperatorKey()
     .AddDatabase<HandOverDb>(options => options.UseJobQueues())
     .AddMessaging<HandOverDb>(bus =>
     {
@@ -31,6 +32,7 @@ builder.Services.AddNotifying();
 
 var app = builder.Build();
 app.UseServiceDefaults();
+app.UseOperatorKey();
 app.MapDefaultEndpoints();
 app.MapJobs();
 await app.RunServiceAsync<HandOverDb>(args);

@@ -11,11 +11,22 @@ public static class InvoiceEndpoints
     /// <summary>More than any series has.</summary>
     private const int LongestNumber = 40;
 
-    /// <summary><c>/invoices/{number}</c> and <c>/credit-notes/{number}</c> as JSON, PDF or UBL, by the Accept header.</summary>
+    /// <summary>No document has this number.</summary>
+    private const string None = "";
+
+    /// <summary><c>/invoices/{number}</c> and <c>/credit-notes/{number}</c> as JSON, PDF or UBL, by the Accept header; those of an order by its id, too.</summary>
     public static void MapInvoices(this IEndpointRouteBuilder app)
     {
         app.MapMethods("/invoices/{number}", [HttpMethods.Get, HttpMethods.Head], GetInvoice);
         app.MapMethods("/credit-notes/{number}", [HttpMethods.Get, HttpMethods.Head], GetCreditNote);
+        app.MapMethods("/orders/{orderId:guid}/invoice", [HttpMethods.Get, HttpMethods.Head], async (
+            Guid orderId, HttpContext http, InvoicingDb db, DocumentArchive archive, CancellationToken cancellationToken) => await GetInvoice(
+                await db.Invoices.Where(invoice => invoice.OrderId == orderId).Select(invoice => invoice.Number).SingleOrDefaultAsync(cancellationToken) ?? None,
+                http, db, archive, cancellationToken));
+        app.MapMethods("/orders/{orderId:guid}/credit-note", [HttpMethods.Get, HttpMethods.Head], async (
+            Guid orderId, HttpContext http, InvoicingDb db, DocumentArchive archive, CancellationToken cancellationToken) => await GetCreditNote(
+                await db.CreditNotes.Where(note => note.OrderId == orderId).Select(note => note.Number).SingleOrDefaultAsync(cancellationToken) ?? None,
+                http, db, archive, cancellationToken));
     }
 
     private static Task<Results<Ok<Invoice>, FileContentHttpResult, ProblemHttpResult>> GetInvoice(
@@ -69,7 +80,7 @@ public static class InvoiceEndpoints
         return TypedResults.Problem(statusCode: StatusCodes.Status503ServiceUnavailable, title: "Many documents are being rendered. Try again.");
     }
 
-    private static bool IsNumber(string number) => number.Length <= LongestNumber && number.All(c => char.IsAsciiLetterOrDigit(c) || c == '-');
+    private static bool IsNumber(string number) => number.Length is > 0 and <= LongestNumber && number.All(c => char.IsAsciiLetterOrDigit(c) || c == '-');
 
     /// <summary>Said whatever the reader accepts; the pages of status codes would be silent to one who wants a PDF.</summary>
     private static ProblemHttpResult NotFound(DocumentKind kind) => TypedResults.Problem(

@@ -9,6 +9,7 @@ using Orafo.ServiceDefaults;
 var builder = WebApplication.CreateBuilder(args);
 
 builder.AddServiceDefaults()
+    .AddOperatorKey()
     .AddDatabase<InvoicingDb>(options => options.UseJobQueues())
     .AddMessaging<InvoicingDb>(bus =>
     {
@@ -42,6 +43,7 @@ builder.Services.AddDocuments();
 
 var app = builder.Build();
 app.UseServiceDefaults();
+app.UseOperatorKey();
 app.MapDefaultEndpoints();
 app.MapInvoices();
 app.MapPrintJobs();

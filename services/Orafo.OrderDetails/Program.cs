@@ -9,6 +9,7 @@ using Orafo.ServiceDefaults;
 var builder = WebApplication.CreateBuilder(args);
 
 builder.AddServiceDefaults()
+    .AddOperatorKey()
     .AddDatabase<OrderDetailsDb>()
     .AddMessaging<OrderDetailsDb>(bus =>
     {
@@ -33,6 +34,7 @@ builder.Services.AddOptions<SellerOptions>().BindConfiguration("Seller").Validat
 
 var app = builder.Build();
 app.UseServiceDefaults();
+app.UseOperatorKey();
 app.MapDefaultEndpoints();
 app.MapCatalogue();
 await app.RunServiceAsync<OrderDetailsDb>(args, CatalogueFiles.LoadIfEmpty);

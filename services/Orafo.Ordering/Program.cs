@@ -16,6 +16,7 @@ var rehearsed = new Order { Id = Guid.CreateVersion7(), Client = "", CustomerNum
 
 builder.AddServiceDefaults()
     .AddAccess()
+    .AddOperatorKey()
     .AddDatabase<OrderingDb>(options => options.UseJobQueues())
     .AddMessaging<OrderingDb>(bus =>
     {
@@ -40,6 +41,11 @@ builder.Services.AddSingleton<OrderPace>();
 builder.Services.AddStateObserver<OrderSaga, OrderPace>(services => services.GetRequiredService<OrderPace>());
 builder.Services.AddHostedService<IdempotencyCleanup>();
 builder.Services.AddOptions<IntakeOptions>().BindConfiguration("Intake").ValidateDataAnnotations().ValidateOnStart();
+builder.Services.AddHttpClient(InvoiceService.HttpClient, (services, http) =>
+        http.BaseAddress = new Uri(services.GetRequiredService<IOptions<IntakeOptions>>().Value.InvoiceService.TrimEnd('/') + "/"))
+    .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(3) })
+    .RemoveAllLoggers();
+builder.Services.AddSingleton<InvoiceService>();
 builder.Services.AddNotifying();
 // Before the framework's own, which leaves errors without a body where the client did not name their form.
 builder.Services.Insert(0, ServiceDescriptor.Singleton<IProblemDetailsWriter, ProblemWriter>());

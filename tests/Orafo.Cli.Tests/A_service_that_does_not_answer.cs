@@ -22,6 +22,7 @@ public sealed class A_service_that_does_not_answer
                 service.Name, service.Project, Ports.Free(),
                 new Dictionary<string, string?>
                 {
+                    ["Operators__Key"] = Operators.EnsureKey(data),
                     ["ConnectionStrings__Database"] = Databases.ConnectionString(Ports.Free(), service.Database, service.Database, "none"),
                     ["ConnectionStrings__Broker"] = MeshState.AmqpUri(Ports.Free(), service.Database, "none"),
                 },

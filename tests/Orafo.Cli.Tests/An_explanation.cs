@@ -46,12 +46,12 @@ public sealed class An_explanation
     [TestCase("waiting", false, 0, null, "The parcel is to be booked with the carrier.")]
     [TestCase("scheduled", true, 3, "It is away.", "The parcel is to be called back from the carrier, tried 3 times, next 12:05:00Z: It is away.")]
     [TestCase("running", false, 2, "It is away.", "The carrier is being asked to take the parcel, attempt 2.")]
-    [TestCase("parked", true, 20, "It is away.", "The carrier has not given the parcel back in 20 attempts: It is away.", "To do: mend what is wrong, then curl -X POST http://h/recalls/1/retry")]
+    [TestCase("parked", true, 20, "It is away.", "The carrier has not given the parcel back in 20 attempts: It is away.", "To do: mend what is wrong, then curl http://h/recalls/1/retry")]
     public void Says_what_the_carrier_has_still_to_do(string state, bool isRecall, int attempts, string? error, params string[] said)
     {
         var order = Order(isRecall ? "Recalling" : "HandingOver") with
         {
-            CarrierJobs = [new("http://h/recalls/1", isRecall, state, attempts, Now.AddMinutes(5), error)],
+            CarrierJobs = [new("curl http://h/recalls/1/retry", isRecall, state, attempts, Now.AddMinutes(5), error)],
             Queue = new("hand-over", "hand-over", 12, 1, 0),
         };
         Assert.That(Explain(order)[1..^1], Is.EqualTo(said.Select(line => "  " + line)));

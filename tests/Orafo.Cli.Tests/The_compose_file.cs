@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Orafo.Cli.Commands;
 using Orafo.Cli.Mesh;
 using Orafo.Cli.Servers;
 using YamlDotNet.Core;
@@ -38,13 +39,21 @@ public sealed partial class The_compose_file
         var directory = Directory.CreateTempSubdirectory("orafo-compose-").FullName;
         try
         {
-            var set = Secrets.LoadOrCreate(System.IO.Path.Combine(directory, "secrets.json")).Variables().Keys.Append("ORAFO_PRINT_SECONDS");
+            var set = DockerCommand.Variables(new(directory), printSeconds: 5).Select(variable => variable.Key);
             Assert.That(Variable().Matches(Text).Select(match => match.Groups[1].Value).Distinct(), Is.SubsetOf(set));
         }
         finally
         {
             Directory.Delete(directory, recursive: true);
         }
+    }
+
+    [Test]
+    public void Gives_every_service_the_operators_key_and_no_device()
+    {
+        var given = Services.Keys.Cast<string>().Where(name => ((Dictionary<object, object>)Services[name]).ContainsKey("environment"))
+            .Where(name => Environment(name).GetValueOrDefault("Operators__Key") == "${ORAFO_OPERATORS_KEY:?}");
+        Assert.That(given, Is.EquivalentTo(MeshService.All.Select(service => service.Name)));
     }
 
     [Test]

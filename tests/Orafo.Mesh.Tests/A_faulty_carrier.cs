@@ -51,7 +51,7 @@ public sealed class A_faulty_carrier
         Assert.That(explained, Is.Zero, explanation);
         Assert.That(explanation, Does.Contain("The carrier has not taken the parcel in 1 attempts").And.Contains($"/bookings/{id}/retry"));
         await Set(new { });
-        using (var handOver = new HttpClient { BaseAddress = new Uri((await Part("hand-over")).GetProperty("url").GetString()!) })
+        using (var handOver = await _mesh.ConnectAsync("hand-over"))
         using (var retried = await handOver.PostAsync(new Uri($"bookings/{id}/retry", UriKind.Relative), null))
             retried.EnsureSuccessStatusCode();
         await _mesh.FollowAsync(refused, "Completed");

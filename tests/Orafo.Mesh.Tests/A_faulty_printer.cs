@@ -140,6 +140,7 @@ public sealed class A_faulty_printer
             {
                 ["ConnectionStrings__Database"] = Databases.ConnectionString(state.PostgresPort, service.Database, service.Database, password),
                 ["ConnectionStrings__Broker"] = MeshState.AmqpUri(state.Broker.Amqp, service.Database, password),
+                ["Operators__Key"] = Operators.Key(data),
                 ["Printing__Printers__main__Url"] = _printer.BaseAddress!.ToString(),
             },
             data, TestServers.Watchdog, health);

@@ -48,14 +48,48 @@ public sealed class A_mesh
         }
     }
 
+    [Test]
+    public async Task Gives_clients_their_invoice_and_others_nothing()
+    {
+        var order = await _mesh.PlaceAsync(Testing.Mesh.Sample(Good));
+        var status = await _mesh.FollowAsync(order!, "Completed");
+        var link = new Uri(status.GetProperty("links").GetProperty("invoice").GetString()!, UriKind.Relative);
+        var (pdf, tag) = await Read("application/pdf");
+        var (xml, _) = await Read("application/xml");
+        var (json, _) = await Read("application/json");
+        using var invoicing = await _mesh.ConnectAsync("invoicing");
+        using var known = new HttpRequestMessage(HttpMethod.Get, $"invoices/{status.GetProperty("invoiceNumber").GetString()}") { Headers = { { "Accept", "application/pdf" } } };
+        using var same = await invoicing.SendAsync(known);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(pdf[..5], Is.EqualTo("%PDF-"u8.ToArray()));
+            Assert.That(await same.Content.ReadAsByteArrayAsync(), Is.EqualTo(pdf));
+            Assert.That((tag, same.Headers.ETag?.ToString()), Is.EqualTo((same.Headers.ETag?.ToString(), tag)).And.Not.EqualTo(((string?)null, (string?)null)));
+            Assert.That(System.Text.Encoding.UTF8.GetString(xml), Does.Contain("urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"));
+            Assert.That(JsonDocument.Parse(json).RootElement.GetProperty("number").GetString(), Is.EqualTo(status.GetProperty("invoiceNumber").GetString()));
+        }
+
+        using var note = await _mesh.Api.GetAsync(new Uri($"{order}/credit-note", UriKind.Relative));
+        Assert.That(note.StatusCode, Is.EqualTo(HttpStatusCode.NotFound), "it was not cancelled");
+        invoicing.DefaultRequestHeaders.Remove("X-Api-Key");
+        using var stranger = await invoicing.GetAsync(new Uri("print-jobs", UriKind.Relative));
+        Assert.That(stranger.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+
+        async Task<(byte[] Bytes, string? Tag)> Read(string form)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, link) { Headers = { { "Accept", form } } };
+            using var answer = await _mesh.Api.SendAsync(request);
+            Assert.That((answer.StatusCode, answer.Content.Headers.ContentType?.MediaType), Is.EqualTo((HttpStatusCode.OK, form)));
+            return (await answer.Content.ReadAsByteArrayAsync(), answer.Headers.ETag?.ToString());
+        }
+    }
+
     /// <remarks>What one service finds complete, all others have to take.</remarks>
     [Test]
     public async Task Completes_an_order_to_where_there_are_no_postal_codes()
     {
-        var catalogue = (await _mesh.StatusAsync()).GetProperty("services").EnumerateArray()
-            .Single(service => service.GetProperty("name").GetString() == "order-details").GetProperty("url").GetString()!;
-        using var http = new HttpClient { BaseAddress = new Uri(catalogue) };
-        using var put = await http.PutAsJsonAsync(new Uri("customers/C-9001", UriKind.Relative), new { name = "Noor", street = "Al Wasl Road 1", postalCode = "", city = "Dubai", country = "AE" });
+        using var catalogue = await _mesh.ConnectAsync("order-details");
+        using var put = await catalogue.PutAsJsonAsync(new Uri("customers/C-9001", UriKind.Relative), new { name = "Noor", street = "Al Wasl Road 1", postalCode = "", city = "Dubai", country = "AE" });
         Assert.That(put.IsSuccessStatusCode, await put.Content.ReadAsStringAsync());
         var order = await _mesh.PlaceAsync(Testing.Mesh.Sample(Good).Replace("C-1001", "C-9001", StringComparison.Ordinal));
         await _mesh.FollowAsync(order!, "Completed");

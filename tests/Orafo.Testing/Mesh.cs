@@ -54,6 +54,17 @@ public sealed class Mesh : IAsyncDisposable
         };
     }
 
+    /// <summary>A client of a service that is not for clients, with the operators' key.</summary>
+    public async Task<HttpClient> ConnectAsync(string service)
+    {
+        var address = (await StatusAsync()).GetProperty("services").EnumerateArray().Single(part => part.GetProperty("name").GetString() == service).GetProperty("url").GetString()!;
+        return new HttpClient
+        {
+            BaseAddress = new Uri(address),
+            DefaultRequestHeaders = { { "X-Api-Key", (await File.ReadAllTextAsync(new Orafo.Cli.Mesh.DataDirectory(_directory).OperatorKey)).Trim() } },
+        };
+    }
+
     /// <summary>Runs a command of the launcher on this mesh.</summary>
     public Task<(int ExitCode, string Output)> RunAsync(params string[] arguments) => RunLauncherAsync(_settings, [.. arguments, "--data", _directory]);
 

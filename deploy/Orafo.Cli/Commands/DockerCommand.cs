@@ -14,11 +14,18 @@ internal static class DockerCommand
             throw new OrafoException("No Docker engine answers. Start one, or use ./orafo up without --docker.");
         data.Create();
         var environment = Path.Combine(data.Path, "docker.env");
-        var variables = Secrets.LoadOrCreate(data.Secrets).Variables().Append(KeyValuePair.Create("ORAFO_PRINT_SECONDS", FormattableString.Invariant($"{printSeconds}")));
-        Account.WritePrivateFile(environment, string.Concat(variables.Select(variable => $"{variable.Key}={variable.Value}\n")), user: null);
+        Account.WritePrivateFile(environment, string.Concat(Variables(data, printSeconds).Select(variable => $"{variable.Key}={variable.Value}\n")), user: null);
         return await Docker(
             ["compose", "--file", Path.Combine(Repository.Root, "docker-compose.yml"), "--env-file", environment, "up", "--build", "--detach", "--wait"], quiet: false, stop);
     }
+
+    /// <summary>What docker-compose.yml reads from its environment.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> Variables(DataDirectory data, double printSeconds) =>
+    [
+        .. Secrets.LoadOrCreate(data.Secrets).Variables(),
+        KeyValuePair.Create("ORAFO_OPERATORS_KEY", Operators.EnsureKey(data)),
+        KeyValuePair.Create("ORAFO_PRINT_SECONDS", FormattableString.Invariant($"{printSeconds}")),
+    ];
 
     private static async Task<int> Docker(string[] arguments, bool quiet, CancellationToken stop)
     {

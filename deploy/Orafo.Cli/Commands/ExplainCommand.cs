@@ -27,7 +27,7 @@ internal static class ExplainCommand
         var (mesh, secrets) = (MeshState.Running(data), Secrets.LoadOrCreate(data.Secrets));
         try
         {
-            var facts = await Look(order, mesh, secrets, stop) ?? throw new OrafoException($"There is no order {order}.");
+            var facts = await Look(data, order, mesh, secrets, stop) ?? throw new OrafoException($"There is no order {order}.");
             facts = facts with { EstimatedCompletionAt = await Estimate(data, order, stop) };
             foreach (var line in Explanation.Of(facts, TimeProvider.System.GetUtcNow()))
                 Console.WriteLine(line);
@@ -39,7 +39,7 @@ internal static class ExplainCommand
         }
     }
 
-    private static async Task<OrderFacts?> Look(Guid order, MeshState mesh, Secrets secrets, CancellationToken stop)
+    private static async Task<OrderFacts?> Look(DataDirectory data, Guid order, MeshState mesh, Secrets secrets, CancellationToken stop)
     {
         var found = await Read(MeshService.Named(MeshService.Ordering), ExplainStatements.Order, row => new OrderFacts
         {
@@ -64,9 +64,9 @@ internal static class ExplainCommand
             unsent.AddRange(await Read(service, ExplainStatements.Unsent, row => new UnsentFact(service.Name, row.GetString(0), row.GetInt32(1), Text(row, 2))));
         var jobs = await Read(MeshService.Named(MeshService.Invoicing), ExplainStatements.PrintJob,
             row => new PrintJobFact(row.GetString(0), row.GetString(1), row.GetInt32(2), row.GetFieldValue<DateTimeOffset>(3), Text(row, 4)));
-        var handOver = mesh.Url(MeshService.HandOver).TrimEnd('/');
+        var retry = $"curl -X POST -H \"{Operators.Header}: $(cat {Path.GetRelativePath(Environment.CurrentDirectory, data.OperatorKey)})\" {mesh.Url(MeshService.HandOver).TrimEnd('/')}";
         var carrierJobs = await Read(MeshService.Named(MeshService.HandOver), ExplainStatements.CarrierJobs,
-            row => new CarrierJobFact($"{handOver}/{row.GetString(0)}/{order}", row.GetString(0) == "recalls", row.GetString(1), row.GetInt32(2), row.GetFieldValue<DateTimeOffset>(3), Text(row, 4)));
+            row => new CarrierJobFact($"{retry}/{row.GetString(0)}/{order}/retry", row.GetString(0) == "recalls", row.GetString(1), row.GetInt32(2), row.GetFieldValue<DateTimeOffset>(3), Text(row, 4)));
         return facts with { Unsent = unsent, PrintJob = jobs.SingleOrDefault(), CarrierJobs = carrierJobs, Queue = await LookAtQueue(facts.State, mesh, secrets, stop) };
 
         async Task<List<T>> Read<T>(MeshService service, string statement, Func<NpgsqlDataReader, T> read)

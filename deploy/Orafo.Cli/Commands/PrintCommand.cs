@@ -84,7 +84,8 @@ internal static class PrintCommand
     private static async Task<int> With(DataDirectory data, Func<HttpClient, Task<int>> run)
     {
         // Many are moved in one request; Ctrl+C ends the wait.
-        using var api = new HttpClient { Timeout = Timeout.InfiniteTimeSpan, BaseAddress = new Uri(MeshState.Running(data).Url(MeshService.Invoicing)) };
+        using var api = Operators.Connect(data, MeshService.Invoicing);
+        api.Timeout = Timeout.InfiniteTimeSpan;
         try
         {
             return await run(api);

@@ -70,7 +70,8 @@ internal sealed class Chaos(DataDirectory data, ChaosPlan plan, IReadOnlyList<Sa
     private async Task FillTheShelves(CancellationToken stop)
     {
         using var articles = new StringContent(await SampleOrder.Articles(stop), Encoding.UTF8, "application/jsonl");
-        using var answer = await _api.PostAsync(new Uri(MeshState.Running(data).Url(MeshService.OrderDetails) + "/articles/import"), articles, stop);
+        using var catalogue = Operators.Connect(data, MeshService.OrderDetails);
+        using var answer = await catalogue.PostAsync(new Uri("articles/import", UriKind.Relative), articles, stop);
         if (!answer.IsSuccessStatusCode)
             throw new OrafoException($"The articles were not taken ({(int)answer.StatusCode}): {await answer.Content.ReadAsStringAsync(stop)}");
     }

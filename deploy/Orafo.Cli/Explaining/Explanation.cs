@@ -45,9 +45,9 @@ internal sealed record UnsentFact(string Service, string Message, int Attempts, 
 
 internal sealed record PrintJobFact(string State, string Printer, int Attempts, DateTimeOffset Due, string? Error);
 
-/// <param name="Url">Where it is retried.</param>
+/// <param name="Retry">The command that tries it again.</param>
 /// <param name="IsRecall">Otherwise the parcel is to be booked.</param>
-internal sealed record CarrierJobFact(string Url, bool IsRecall, string State, int Attempts, DateTimeOffset Due, string? Error);
+internal sealed record CarrierJobFact(string Retry, bool IsRecall, string State, int Attempts, DateTimeOffset Due, string? Error);
 
 internal sealed record QueueFact(string Name, string Service, long Messages, int Consumers, long GivenUp);
 
@@ -128,7 +128,7 @@ internal static class Explanation
         { State: "parked" } =>
         [
             Invariant($"The carrier has not {(job.IsRecall ? "given the parcel back" : "taken the parcel")} in {job.Attempts} attempts: {job.Error}"),
-            $"To do: mend what is wrong, then curl -X POST {job.Url}/retry",
+            $"To do: mend what is wrong, then {job.Retry}",
         ],
         { State: "running" } => [Invariant($"The carrier is being asked to {(job.IsRecall ? "give the parcel back" : "take the parcel")}, attempt {job.Attempts}.")],
         _ => new[]

@@ -14,6 +14,7 @@ internal static class Addresses
         [
             ("API", $"{api}/orders"),
             ("API key", $"{Intake.Key(data)}  (in {Path.GetRelativePath(Environment.CurrentDirectory, data.ApiKey)})"),
+            ("Operators' key", $"in {Path.GetRelativePath(Environment.CurrentDirectory, data.OperatorKey)}; all other services ask for it"),
             ("API documentation", $"{api}/docs"),
             ("RabbitMQ management", $"http://127.0.0.1:{state.Broker.Management}  user {BrokerUsers.Administrator}, password {secrets.Broker}"),
             ("PostgreSQL", $"127.0.0.1:{state.PostgresPort}  user {MeshService.AuditRole} (reads only), password {secrets.Audit}"),

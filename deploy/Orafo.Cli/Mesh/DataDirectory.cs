@@ -21,6 +21,9 @@ public sealed class DataDirectory
     /// <summary>The intake's key for everything that this mesh's owner runs: the launcher, the bench, the tests.</summary>
     public string ApiKey => In("api-key");
 
+    /// <summary>What opens the services that are not for clients.</summary>
+    public string OperatorKey => In("operator-key");
+
     public string State => In("mesh.json");
     public string Lock => In("supervisor.lock");
     public string Migrated => In("migrated.json");

@@ -15,6 +15,7 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly MeshSettings _settings;
     private readonly Announcer _announcer;
     private readonly Secrets _secrets;
+    private readonly string _operatorKey;
     private readonly FileStream _lock;
     private readonly Watchdog _watchdog = Watchdog.Start();
     private readonly HttpClient _health = Health.NewClient();
@@ -22,6 +23,7 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly BrokerPart _broker;
     private readonly Lock _saving = new();
     private List<Part> _services = [];
+    private string? _invoiceService;
     private bool _isUp;
 
     /// <exception cref="OrafoException">Another supervisor has the directory.</exception>
@@ -38,6 +40,7 @@ internal sealed class Supervisor : IAsyncDisposable
         }
 
         _secrets = Secrets.LoadOrCreate(data.Secrets);
+        _operatorKey = Operators.EnsureKey(data);
         _postgres = new PostgresPart(data, _secrets, _watchdog, _settings.Postgres);
         _broker = new BrokerPart(data, _secrets, _watchdog);
     }
@@ -122,22 +125,33 @@ internal sealed class Supervisor : IAsyncDisposable
         var ports = _broker.Ports;
         var started = Start();
         await broker;
+        // Somebody else was quicker to take one of its ports, and the services look for it where it is not.
         if (_broker.Ports != ports)
-        {
-            // Somebody else was quicker to take one of its ports, and the services look for it where it is not.
-            await Task.WhenAll(_services.Select(part => part == printer || part == carrier ? Task.CompletedTask : part.StopAsync()));
-            await started.ContinueWith(_ => { }, stop, TaskContinuationOptions.None, TaskScheduler.Default);
-            started = Start();
-        }
-
+            await StartAgain();
         await started;
+        // The same with the invoice service, of whose address the intake is told before anybody is there.
+        if (_services.Single(part => part.Name == MeshService.Invoicing).Url != _invoiceService)
+        {
+            await StartAgain();
+            await started;
+        }
 
         Task Start()
         {
-            var services = MeshService.All.Select(service => NewService(service, printer.Url, carrier.Url)).ToArray();
+            var invoicePort = Ports.FreeOr(MeshService.Named(MeshService.Invoicing).Port);
+            _invoiceService = $"http://127.0.0.1:{invoicePort}";
+            var services = MeshService.All
+                .Select(service => NewService(service.Name == MeshService.Invoicing ? service with { Port = invoicePort } : service, printer.Url, carrier.Url)).ToArray();
             _services = [.. services, printer, carrier];
             Save();
             return Task.WhenAll(services.Select(service => service.StartAsync(stop)));
+        }
+
+        async Task StartAgain()
+        {
+            await Task.WhenAll(_services.Select(part => part == printer || part == carrier ? Task.CompletedTask : part.StopAsync()));
+            await started.ContinueWith(_ => { }, stop, TaskContinuationOptions.None, TaskScheduler.Default);
+            started = Start();
         }
     }
 
@@ -165,6 +179,8 @@ internal sealed class Supervisor : IAsyncDisposable
                 ["ConnectionStrings__Broker"] = MeshState.AmqpUri(_broker.Ports.Amqp, service.Database, password),
                 ["Printing__Printers__main__Url"] = printerUrl,
                 ["Shipping__CarrierUrl"] = carrierUrl,
+                ["Operators__Key"] = _operatorKey,
+                ["Intake__InvoiceService"] = service.Name == MeshService.Ordering ? _invoiceService : null,
                 ["Callbacks__Key"] = service.Name == MeshService.Ordering ? _secrets.CallbackKey : null,
                 ["Catalogue__Directory"] = Path.Combine(Repository.Root, "deploy", "samples"),
             },

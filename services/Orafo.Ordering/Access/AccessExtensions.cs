@@ -16,6 +16,9 @@ public static class AccessExtensions
     /// <summary>The limit of streams for each client.</summary>
     internal const string Streams = "streams";
 
+    /// <summary>The limit of documents for each client: who reads slowly keeps nobody else from the invoice service.</summary>
+    internal const string Documents = "documents";
+
     /// <summary>API keys; tokens of an identity provider as well, if <c>Authentication:Jwt:Authority</c> names one.</summary>
     /// <remarks>An endpoint without a rule of its own lets in who has a key, and a test fails for it.</remarks>
     public static WebApplicationBuilder AddAccess(this WebApplicationBuilder builder)
@@ -99,8 +102,11 @@ public static class AccessExtensions
                     ReplenishmentPeriod = TimeSpan.FromSeconds(1),
                     QueueLimit = 0,
                 }));
-        limiter.AddPolicy(Streams, context => RateLimitPartition.GetConcurrencyLimiter(
-            Name(context), _ => new ConcurrencyLimiterOptions { PermitLimit = intake.StreamsPerClient, QueueLimit = 0 }));
+        AtATime(Streams, intake.StreamsPerClient);
+        AtATime(Documents, intake.DocumentsPerClient);
+
+        void AtATime(string policy, int most) => limiter.AddPolicy(policy, context => RateLimitPartition.GetConcurrencyLimiter(
+            Name(context), _ => new ConcurrencyLimiterOptions { PermitLimit = most, QueueLimit = 0 }));
     }
 
     private static string Name(HttpContext context) =>

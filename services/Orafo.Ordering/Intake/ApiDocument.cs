@@ -17,7 +17,6 @@ internal static class ApiDocument
     public const string TokenScheme = "token";
 
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
-    private static readonly IntakeOptions Shop = new() { InvoiceService = "https://invoices.example" };
     private static readonly Guid Id = new("019ab1f0-4a3c-7d21-9b5e-6f1c2a7d8e90");
     private static readonly DateTimeOffset At = new(2026, 11, 26, 9, 30, 0, TimeSpan.Zero);
 
@@ -55,12 +54,18 @@ internal static class ApiDocument
 
     private static readonly Example NoCallback = new("none", 404, Refusal(Problems.NotFound, "The client has no callback."));
 
+    private static readonly Example[] Refused =
+    [
+        new("unknown", 404, Refusal(Problems.NotFound, $"There is no order {Id}.")),
+        new("away", 503, Refusal(Problems.Unavailable, "The invoice service is away, or busy.")),
+    ];
+
     /// <summary>By the operation's name. A request and an answer of the same name belong together; a test replays each of them.</summary>
     private static readonly Dictionary<string, Example[]> Examples = new(StringComparer.Ordinal)
     {
         ["SubmitOrder"] =
         [
-            new("accepted", 202, Json(OrderStatus.Of(Stored, Shop)), Json(Order)),
+            new("accepted", 202, Json(OrderStatus.Of(Stored)), Json(Order)),
             new("faults", 400, Json(new Problem(Problems.InvalidRequest.Type, Problems.InvalidRequest.Title, 400, null,
             [
                 new("/cuponCode", null, "There is no such member."), new("/customerNumber", null, "Required."), new("/lines/0/quantity", null, "A whole number is needed."),
@@ -76,15 +81,17 @@ internal static class ApiDocument
                     CustomerNumber = Order.CustomerNumber,
                     InvoiceNumber = Invoiced.InvoiceNumber,
                     Total = Invoiced.Total,
-                    Links = OrderLinks.Of(Id, Invoiced.CurrentState, Invoiced.InvoiceNumber, Shop),
+                    Links = OrderLinks.Of(Id, Invoiced.CurrentState, Invoiced.InvoiceNumber),
                 },
             ], new PageLinks($"/orders?after={Id}&limit=1"))))],
         ["GetOrder"] =
         [
-            new("invoiced", 200, Json(OrderStatus.Of(Stored, Invoiced, Shop) with { EstimatedCompletionAt = At.AddMinutes(2) })),
+            new("invoiced", 200, Json(OrderStatus.Of(Stored, Invoiced) with { EstimatedCompletionAt = At.AddMinutes(2) })),
             new("unknown", 404, Refusal(Problems.NotFound, $"There is no order {Id}.")),
         ],
         ["FollowOrder"] = [new("unknown", 404, Refusal(Problems.NotFound, $"There is no order {Id}."))],
+        ["GetInvoice"] = Refused,
+        ["GetCreditNote"] = Refused,
         ["CancelOrder"] =
         [
             new("accepted", 202, Accepted(nameof(OrderStateMachine.Invoicing)), Json(new CancelRequest { Reason = "Ordered twice." })),
@@ -177,7 +184,7 @@ internal static class ApiDocument
     private static void Add(OpenApiMediaType content, string name, JsonNode value) =>
         (content.Examples ??= new Dictionary<string, IOpenApiExample>(StringComparer.Ordinal))[name] = new OpenApiExample { Value = value.DeepClone() };
 
-    private static JsonNode Accepted(string status) => Json(new OrderAccepted(Id, status, OrderLinks.Of(Id, status, invoiceNumber: null, Shop)));
+    private static JsonNode Accepted(string status) => Json(new OrderAccepted(Id, status, OrderLinks.Of(Id, status, invoiceNumber: null)));
 
     private static JsonNode Refusal(ProblemKind kind, string detail) => Json(new Problem(kind.Type, kind.Title, kind.Status, detail, null));
 

@@ -29,6 +29,15 @@ public sealed class IntakeOptions
     [Range(typeof(TimeSpan), "00:00:01", "365.00:00:00")]
     public TimeSpan KeepIdempotencyKeys { get; set; } = TimeSpan.FromHours(24);
 
-    /// <summary>Where clients reach the invoice service, without a slash at the end; without it, orders have no link to their invoice.</summary>
-    public string? InvoiceService { get; set; }
+    /// <summary>Documents that a client is given at a time.</summary>
+    [Range(1, 1_000)]
+    public int DocumentsPerClient { get; set; } = 8;
+
+    /// <summary>Where the intake reaches the invoice service. Clients are not told.</summary>
+    [Required, Url]
+    public string InvoiceService { get; set; } = "";
+
+    /// <summary>Until an answer of the invoice service begins. A document may have to be rendered first.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
+    public TimeSpan InvoicePatience { get; set; } = TimeSpan.FromSeconds(15);
 }

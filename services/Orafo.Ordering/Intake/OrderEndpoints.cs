@@ -72,6 +72,20 @@ internal static class OrderEndpoints
             .Produces(StatusCodes.Status204NoContent)
             .ProducesProblems(404, 406);
 
+        orders.MapGet("{id:guid}/" + OrderDocuments.Invoice, OrderDocuments.GetInvoice)
+            .RequireScope(Scopes.Read)
+            .RequireRateLimiting(AccessExtensions.Documents)
+            .WithName("GetInvoice").WithSummary("The order's invoice: as data, as a PDF, or as an e-invoice (UBL 2.1 of EN 16931).")
+            .WithDescription("Accept says which. 404 until it is issued. If-None-Match with the ETag of a PDF or an e-invoice is answered with 304: they never change.")
+            .ProducesDocument();
+
+        orders.MapGet("{id:guid}/" + OrderDocuments.CreditNote, OrderDocuments.GetCreditNote)
+            .RequireScope(Scopes.Read)
+            .RequireRateLimiting(AccessExtensions.Documents)
+            .WithName("GetCreditNote").WithSummary("The credit note that takes the order's invoice back, in the same forms.")
+            .WithDescription("404 unless the order was cancelled after it was invoiced.")
+            .ProducesDocument();
+
         orders.MapPost("{id:guid}/cancellation", Cancel)
             .RequireScope(Scopes.Write).Answers("application/json")
             .WithName("CancelOrder").WithSummary("Has an order undone and ended.")
@@ -89,14 +103,14 @@ internal static class OrderEndpoints
     }
 
     /// <summary>The order as it is now; null if there is none that this owner (null: an administrator) may see.</summary>
-    public static async Task<OrderStatus?> Find(OrderingDb db, Guid id, string? owner, IntakeOptions intake, OrderPace pace, CancellationToken cancellationToken) =>
+    public static async Task<OrderStatus?> Find(OrderingDb db, Guid id, string? owner, OrderPace pace, CancellationToken cancellationToken) =>
         await ById(db, id, owner, cancellationToken) is { } found
-            ? OrderStatus.Of(found.Order, found.Saga, intake) with { EstimatedCompletionAt = pace.Estimate(found.Saga), Reason = pace.Reason(found.Saga) }
+            ? OrderStatus.Of(found.Order, found.Saga) with { EstimatedCompletionAt = pace.Estimate(found.Saga), Reason = pace.Reason(found.Saga) }
             : null;
 
     private static async Task<IResult> Submit(
         [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey, [FromHeader(Name = Preference.Header)] string[]? prefer, HttpContext context, ClaimsPrincipal user,
-        OrderingDb db, SharedTransaction<OrderingDb> transaction, OrderWatch watch, OrderPace pace, IOptions<IntakeOptions> intake, TimeProvider time, CancellationToken cancellationToken)
+        OrderingDb db, SharedTransaction<OrderingDb> transaction, OrderWatch watch, OrderPace pace, TimeProvider time, CancellationToken cancellationToken)
     {
         var (document, refusal) = await JsonBody.Read(context.Request, cancellationToken);
         if (refusal is not null)
@@ -149,9 +163,9 @@ internal static class OrderEndpoints
         }
 
         if (waiter is null)
-            return Stored(OrderStatus.Of(order, intake.Value));
+            return Stored(OrderStatus.Of(order));
         await waiter.Wait(wait!.Value, cancellationToken);
-        return await Answer(order, () => Find(db, order.Id, client, intake.Value, pace, cancellationToken));
+        return await Answer(order, () => Find(db, order.Id, client, pace, cancellationToken));
 
         async Task<IResult> AnswerAgain(IdempotencyKey earlier)
         {
@@ -161,8 +175,8 @@ internal static class OrderEndpoints
             using var watched = wait is null || earlier.Client != client ? null : watch.TryWatch(earlier.OrderId, client);
             var stored = OrderOf(earlier.OrderId, earlier.UsedAt);
             return watched is null
-                ? Stored(OrderStatus.Of(stored, intake.Value))
-                : await Answer(stored, () => Follow(earlier.OrderId, client, watched, wait!.Value, db, intake.Value, pace, cancellationToken));
+                ? Stored(OrderStatus.Of(stored))
+                : await Answer(stored, () => Follow(earlier.OrderId, client, watched, wait!.Value, db, pace, cancellationToken));
         }
 
         bool IsOf(IdempotencyKey earlier) => CryptographicOperations.FixedTimeEquals(earlier.RequestHash, body.Hash());
@@ -189,22 +203,22 @@ internal static class OrderEndpoints
             // The order is stored, whatever has become of the database since: a 503 would have it placed again.
             catch (Exception e) when (ReliableDelivery.IsInfrastructure(e))
             {
-                return Stored(OrderStatus.Of(stored, intake.Value));
+                return Stored(OrderStatus.Of(stored));
             }
         }
     }
 
     private static async Task<IResult> Get(
         Guid id, [FromHeader(Name = Preference.Header)] string[]? prefer, [FromHeader(Name = "If-None-Match")] string? ifNoneMatch, HttpResponse response, ClaimsPrincipal user,
-        OrderingDb db, OrderWatch watch, OrderPace pace, IOptions<IntakeOptions> intake, IOptions<Microsoft.AspNetCore.Http.Json.JsonOptions> json, CancellationToken cancellationToken)
+        OrderingDb db, OrderWatch watch, OrderPace pace, IOptions<Microsoft.AspNetCore.Http.Json.JsonOptions> json, CancellationToken cancellationToken)
     {
         // Read by the answer itself, from the request; named here for those who read the API's description.
         _ = ifNoneMatch;
         var wait = Preference.Wait(prefer);
         using var waiter = wait is null ? null : watch.TryWatch(id, user.Client());
         var status = waiter is null
-            ? await Find(db, id, user.Owner(), intake.Value, pace, cancellationToken)
-            : await Follow(id, user.Owner(), waiter, wait!.Value, db, intake.Value, pace, cancellationToken);
+            ? await Find(db, id, user.Owner(), pace, cancellationToken)
+            : await Follow(id, user.Owner(), waiter, wait!.Value, db, pace, cancellationToken);
         if (status is null)
             return NotFound(id);
         if (waiter is not null)
@@ -219,17 +233,17 @@ internal static class OrderEndpoints
 
     /// <summary>Looks, and if the order is not settled yet, waits and looks again.</summary>
     private static async Task<OrderStatus?> Follow(
-        Guid id, string? owner, OrderWaiter waiter, TimeSpan wait, OrderingDb db, IntakeOptions intake, OrderPace pace, CancellationToken cancellationToken)
+        Guid id, string? owner, OrderWaiter waiter, TimeSpan wait, OrderingDb db, OrderPace pace, CancellationToken cancellationToken)
     {
-        var status = await Find(db, id, owner, intake, pace, cancellationToken);
+        var status = await Find(db, id, owner, pace, cancellationToken);
         if (status is null || OrderStates.IsSettled(status.Status))
             return status;
         await waiter.Wait(wait, cancellationToken);
-        return await Find(db, id, owner, intake, pace, cancellationToken);
+        return await Find(db, id, owner, pace, cancellationToken);
     }
 
     private static async Task<IResult> Cancel(
-        Guid id, HttpRequest request, ClaimsPrincipal user, OrderingDb db, IPublishEndpoint publish, IOptions<IntakeOptions> intake, CancellationToken cancellationToken)
+        Guid id, HttpRequest request, ClaimsPrincipal user, OrderingDb db, IPublishEndpoint publish, CancellationToken cancellationToken)
     {
         var (document, refusal) = await JsonBody.Read(request, cancellationToken);
         if (refusal is not null)
@@ -251,11 +265,11 @@ internal static class OrderEndpoints
             await db.SaveChangesAsync(cancellationToken);
         }
 
-        return Accepted(id, state, intake.Value);
+        return Accepted(id, state);
     }
 
     private static async Task<IResult> Resume(
-        Guid id, ClaimsPrincipal user, OrderingDb db, IPublishEndpoint publish, IOptions<IntakeOptions> intake, CancellationToken cancellationToken)
+        Guid id, ClaimsPrincipal user, OrderingDb db, IPublishEndpoint publish, CancellationToken cancellationToken)
     {
         if (await StateOf(db, id, user, cancellationToken) is not { } state)
             return NotFound(id);
@@ -264,7 +278,7 @@ internal static class OrderEndpoints
 
         await publish.Publish(new ResumeOrder { OrderId = id, RequestedBy = user.Client() }, cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
-        return Accepted(id, state, intake.Value);
+        return Accepted(id, state);
     }
 
     private static Task<string?> StateOf(OrderingDb db, Guid id, ClaimsPrincipal user, CancellationToken cancellationToken)
@@ -284,12 +298,17 @@ internal static class OrderEndpoints
 
     private static Accepted<OrderStatus> Stored(OrderStatus order) => TypedResults.Accepted(order.Links.Self, order);
 
-    private static Accepted<OrderAccepted> Accepted(Guid id, string status, IntakeOptions intake) =>
-        TypedResults.Accepted($"/orders/{id}", new OrderAccepted(id, status, OrderLinks.Of(id, status, invoiceNumber: null, intake)));
+    private static Accepted<OrderAccepted> Accepted(Guid id, string status) =>
+        TypedResults.Accepted($"/orders/{id}", new OrderAccepted(id, status, OrderLinks.Of(id, status, invoiceNumber: null)));
 
     private static bool IsWellFormed(string key) => key.Length is > 0 and <= IdempotencyKey.Longest && key.All(c => c is > ' ' and < '\x7f');
 
     public static IResult NotFound(Guid id) => Problems.NotFound.Because($"There is no order {id}.");
+
+    private static void ProducesDocument(this RouteHandlerBuilder endpoint) => endpoint
+        .Produces<Stream>(StatusCodes.Status200OK, OrderDocuments.Forms[0], OrderDocuments.Forms[1..])
+        .Produces(StatusCodes.Status304NotModified)
+        .ProducesProblems(404, 406);
 
     /// <summary>What the endpoint answers, beside what all of them may.</summary>
     internal static RouteHandlerBuilder ProducesProblems(this RouteHandlerBuilder endpoint, params ReadOnlySpan<int> statuses)

@@ -29,7 +29,7 @@ internal static class OrderEvents
             return Problems.Unavailable.Because("Too many orders are followed at this time.");
         }
 
-        var order = await OrderEndpoints.Find(db, id, owner, intake.Value, pace, cancellationToken);
+        var order = await OrderEndpoints.Find(db, id, owner, pace, cancellationToken);
         if (order is null)
             return OrderEndpoints.NotFound(id);
         // What is not an id of ours is as good as none.
@@ -66,7 +66,7 @@ internal static class OrderEvents
                 }
 
                 await using var scope = scopes.CreateAsyncScope();
-                order = (await OrderEndpoints.Find(scope.ServiceProvider.GetRequiredService<OrderingDb>(), id, owner, intake.Value, pace, cancellationToken))!;
+                order = (await OrderEndpoints.Find(scope.ServiceProvider.GetRequiredService<OrderingDb>(), id, owner, pace, cancellationToken))!;
             }
         }
         // A stream that ends is begun again by its client, after the last event that it has.

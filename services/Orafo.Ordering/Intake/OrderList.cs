@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Claims;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Options;
 using Orafo.Contracts;
 using Orafo.Ordering.Access;
 
@@ -18,7 +17,7 @@ internal static class OrderList
     private const int MostLookedAt = 5000;
 
     public static async Task<IResult> List(
-        string? status, string? customer, string? after, string? limit, ClaimsPrincipal user, OrderingDb db, IOptions<IntakeOptions> intake, CancellationToken cancellationToken)
+        string? status, string? customer, string? after, string? limit, ClaimsPrincipal user, OrderingDb db, CancellationToken cancellationToken)
     {
         List<InputFault> faults = [];
         if (status is not null && !OrderStates.All.Contains(status, StringComparer.Ordinal))
@@ -57,7 +56,7 @@ internal static class OrderList
             CustomerNumber = order.CustomerNumber,
             InvoiceNumber = order.InvoiceNumber,
             Total = order.Gross is { } gross && order.Currency is { } currency ? new Money(gross, currency) : null,
-            Links = OrderLinks.Of(order.Id, order.CurrentState, order.InvoiceNumber, intake.Value),
+            Links = OrderLinks.Of(order.Id, order.CurrentState, order.InvoiceNumber),
         }).ToArray();
         var next = found.Length > size ? found[size - 1].Id : edge;
         return TypedResults.Ok(new OrderPage(page, new PageLinks(next is null ? null : QueryHelpers.AddQueryString("/orders", new Dictionary<string, string?>(StringComparer.Ordinal)

@@ -10,13 +10,15 @@ public sealed record OrderAccepted(Guid Id, string Status, OrderLinks Links);
 /// <param name="Self">How far it has come.</param>
 /// <param name="Events">The same, as a stream.</param>
 /// <param name="Cancellation">To be posted to, while the order has not come to its end.</param>
-/// <param name="Invoice">From the moment it has its number, if the invoice service is open to clients.</param>
-public sealed record OrderLinks(string Self, string Events, string? Cancellation, string? Invoice)
+/// <param name="Invoice">From the moment it has its number.</param>
+/// <param name="CreditNote">Of an order that was cancelled after that.</param>
+public sealed record OrderLinks(string Self, string Events, string? Cancellation, string? Invoice, string? CreditNote)
 {
-    public static OrderLinks Of(Guid id, string status, string? invoiceNumber, IntakeOptions intake) => new(
+    public static OrderLinks Of(Guid id, string status, string? invoiceNumber) => new(
         $"/orders/{id}", $"/orders/{id}/events",
         OrderStates.IsFinal(status) ? null : $"/orders/{id}/cancellation",
-        invoiceNumber is null || intake.InvoiceService is null ? null : $"{intake.InvoiceService}/invoices/{invoiceNumber}");
+        invoiceNumber is null ? null : $"/orders/{id}/{OrderDocuments.Invoice}",
+        invoiceNumber is null || status != nameof(OrderStateMachine.Cancelled) ? null : $"/orders/{id}/{OrderDocuments.CreditNote}");
 }
 
 /// <summary>How far an order has come.</summary>
@@ -70,8 +72,7 @@ public sealed record OrderStatus
 
     /// <summary>It is stored. The same for every request with its key.</summary>
     /// <param name="order">What the client placed.</param>
-    /// <param name="intake">Where invoices are.</param>
-    public static OrderStatus Of(Order order, IntakeOptions intake) => new()
+    public static OrderStatus Of(Order order) => new()
     {
         Id = order.Id,
         Status = OrderTransition.Submitted,
@@ -81,15 +82,14 @@ public sealed record OrderStatus
         InvoiceDelivery = order.InvoiceDelivery,
         Lines = order.Lines,
         Timeline = [new OrderTransition(OrderTransition.Submitted, order.SubmittedAt)],
-        Links = OrderLinks.Of(order.Id, OrderTransition.Submitted, invoiceNumber: null, intake),
+        Links = OrderLinks.Of(order.Id, OrderTransition.Submitted, invoiceNumber: null),
     };
 
     /// <param name="order">What the client placed.</param>
     /// <param name="saga">How far it has come.</param>
-    /// <param name="intake">Where invoices are.</param>
-    public static OrderStatus Of(Order order, OrderSaga saga, IntakeOptions intake)
+    public static OrderStatus Of(Order order, OrderSaga saga)
     {
-        var stored = Of(order, intake);
+        var stored = Of(order);
         return stored with
         {
             Status = saga.CurrentState,
@@ -100,7 +100,7 @@ public sealed record OrderStatus
             CancelledBecause = saga.CancelledBecause,
             CancellationRefusedBecause = saga.CancellationRefusedBecause,
             Timeline = [.. stored.Timeline, .. saga.Timeline],
-            Links = OrderLinks.Of(order.Id, saga.CurrentState, saga.InvoiceNumber, intake),
+            Links = OrderLinks.Of(order.Id, saga.CurrentState, saga.InvoiceNumber),
         };
     }
 }

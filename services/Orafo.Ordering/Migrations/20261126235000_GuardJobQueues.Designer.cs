@@ -422,6 +422,10 @@ namespace Orafo.Ordering.Migrations
                         .HasColumnType("json")
                         .HasColumnName("lines");
 
+                    b.Property<DateTimeOffset?>("OverdueToldAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("overdue_told_at");
+
                     b.Property<string>("PricedLines")
                         .HasColumnType("json")
                         .HasColumnName("priced_lines");

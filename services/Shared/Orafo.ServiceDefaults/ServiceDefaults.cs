@@ -111,13 +111,13 @@ public static class ServiceDefaultsExtensions
 
     /// <summary>
     /// <c>/health/live</c>: the process answers. <c>/health/ready</c>: its database and broker do too. <c>/health/lag</c>: degraded while messages
-    /// wait too long; that is no reason to keep a service from working, so it is not part of being ready.
+    /// wait too long; that is no reason to keep a service from working, so it is not part of being ready. They are open to all.
     /// </summary>
     public static void MapDefaultEndpoints(this IEndpointRouteBuilder app)
     {
-        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
-        app.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready") });
-        app.MapHealthChecks("/health/lag", new HealthCheckOptions { Predicate = check => check.Tags.Contains("lag") });
+        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous();
+        app.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready") }).AllowAnonymous();
+        app.MapHealthChecks("/health/lag", new HealthCheckOptions { Predicate = check => check.Tags.Contains("lag") }).AllowAnonymous();
     }
 
     /// <summary>

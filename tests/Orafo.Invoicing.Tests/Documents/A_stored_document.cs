@@ -34,6 +34,21 @@ public sealed class A_stored_document
     }
 
     [Test]
+    public async Task Is_found_by_its_order_as_well()
+    {
+        await using var service = await Service.Start();
+        var invoice = Coupon();
+        await service.AddCredited(invoice);
+        Assert.That(await service.Read($"/orders/{invoice.OrderId}/invoice", Representations.Pdf), Is.EqualTo(await service.Read("2026-000002", Representations.Pdf)));
+        Assert.That(await service.Read($"/orders/{invoice.OrderId}/credit-note", Representations.Xml), Is.EqualTo(await service.Read("C2026-000002", Representations.Xml)));
+        foreach (var kind in new[] { "invoice", "credit-note" })
+        {
+            using var other = await service.Get($"/orders/{Guid.CreateVersion7()}/{kind}", Representations.Pdf);
+            Assert.That((other.StatusCode, other.Content.Headers.ContentType?.MediaType), Is.EqualTo((HttpStatusCode.NotFound, "application/problem+json")));
+        }
+    }
+
+    [Test]
     public async Task Is_what_the_renderers_make_of_the_invoice()
     {
         await using var service = await Service.Start();
@@ -319,9 +334,10 @@ public sealed class A_stored_document
             });
         }
 
+        /// <param name="number">Or where it is.</param>
         public async Task<HttpResponseMessage> Get(string number, string accept, EntityTagHeaderValue? ifNoneMatch = null, HttpMethod? method = null)
         {
-            using var request = new HttpRequestMessage(method ?? HttpMethod.Get, $"/{(number[0] == 'C' ? "credit-notes" : "invoices")}/{number}");
+            using var request = new HttpRequestMessage(method ?? HttpMethod.Get, number[0] == '/' ? number : $"/{(number[0] == 'C' ? "credit-notes" : "invoices")}/{number}");
             if (accept.Length > 0)
                 request.Headers.TryAddWithoutValidation("Accept", accept);
             if (ifNoneMatch is not null)

@@ -1,8 +1,10 @@
+using System.Data.Common;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -31,12 +33,12 @@ public sealed class An_api_key
         var (keys, time, service) = await Keys();
         await using var _ = service;
         var text = await service.AddKey("shop", []);
-        Assert.That(await keys.Find(text, default), Is.Not.Null);
+        Assert.That(await Find(keys, text), Is.Not.Null);
         Assert.That(await Run(service, "revoke", ApiKey.PrefixOf(text)!), Does.Contain("nobody"));
         time.Advance(TimeSpan.FromSeconds(2));
-        Assert.That(await keys.Find(text, default), Is.Not.Null, "from memory");
+        Assert.That(await Find(keys, text), Is.Not.Null, "from memory");
         time.Advance(TimeSpan.FromSeconds(8));
-        Assert.That(await keys.Find(text, default), Is.Null);
+        Assert.That(await Find(keys, text), Is.Null);
     }
 
     [Test]
@@ -45,10 +47,10 @@ public sealed class An_api_key
         var (keys, time, service) = await Keys();
         await using var _ = service;
         var text = await service.AddKey("shop", []);
-        await keys.Find(text, default);
+        await Find(keys, text);
         await Run(service, "revoke", text);
         time.Advance(TimeSpan.FromSeconds(4));
-        await Testing.Eventually.Holds(async () => await keys.Find(text, default) is null, "it was looked up");
+        await Testing.Eventually.Holds(async () => await Find(keys, text) is null, "it was looked up");
     }
 
     [Test]
@@ -57,9 +59,9 @@ public sealed class An_api_key
         var (keys, time, service) = await Keys();
         await using var _ = service;
         var text = await service.AddKey("shop", [], time.GetUtcNow().AddSeconds(1));
-        Assert.That(await keys.Find(text, default), Is.Not.Null);
+        Assert.That(await Find(keys, text), Is.Not.Null);
         time.Advance(TimeSpan.FromSeconds(1));
-        Assert.That(await keys.Find(text, default), Is.Null);
+        Assert.That(await Find(keys, text), Is.Null);
     }
 
     [Test]
@@ -80,9 +82,82 @@ public sealed class An_api_key
         await using var __ = service;
         var unknown = ApiKey.Create("shop", [], default, null).Text;
         for (var i = 0; i < 5; i++)
-            Assert.That(await keys.Find(unknown, default), Is.Null);
-        Assert.That(await keys.Find("orafo_" + new string('x', 56), default), Is.Null, "no key at all");
+            Assert.That(await Find(keys, unknown), Is.Null);
+        Assert.That(await Find(keys, "orafo_" + new string('x', 56)), Is.Null, "no key at all");
         Assert.That((keys.LookedUp, keys.Remembered), Is.EqualTo((1, 1)));
+    }
+
+    /// <remarks>Each asks the database once; whoever has many of them made up does not ask in everybody's place.</remarks>
+    [Test]
+    public async Task That_is_known_is_looked_up_while_made_up_ones_wait_for_the_database()
+    {
+        var held = new HeldLookups();
+        await using var service = await Start(held);
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        using var keys = new ApiKeys(service.Services.GetRequiredService<IServiceScopeFactory>(), time);
+        var text = await service.AddKey("shop", []);
+        held.LetsThrough = ApiKey.PrefixOf(text);
+        Assert.That(await Find(keys, text), Is.Not.Null);
+        var flood = Enumerable.Range(0, 50).Select(i => keys.Find(MadeUp(), new IPAddress([10, 0, 0, (byte)i]), default).AsTask()).ToArray();
+        await Testing.Eventually.Holds(() => held.Count > 0, "the database is asked for those");
+        time.Advance(TimeSpan.FromSeconds(11));
+        Assert.That(await Find(keys, text).WaitAsync(TimeSpan.FromSeconds(30)), Is.Not.Null);
+        held.Release();
+        Assert.That((await Task.WhenAll(flood)).Select(found => found.Key), Is.All.Null);
+    }
+
+    [Test]
+    public async Task Lets_its_client_in_while_made_up_ones_flood_the_intake()
+    {
+        const int flood = 300;
+        var held = new HeldLookups();
+        await using var service = await Start(held);
+        var text = await service.AddKey("shop", [Scopes.Read]);
+        held.LetsThrough = ApiKey.PrefixOf(text);
+        using var client = service.Anonymous(text);
+        using var before = await client.Send(HttpMethod.Get, "orders");
+        using var stranger = service.Anonymous();
+        var refused = 0;
+        var flooding = Enumerable.Range(0, flood).Select(_ => Guess()).ToArray();
+        await Testing.Eventually.Holds(() => Volatile.Read(ref refused) >= flood / 2, "those that nobody will look up soon are refused at once");
+        using var answer = await client.Send(HttpMethod.Get, "orders");
+        Assert.That((before.StatusCode, answer.StatusCode), Is.EqualTo((HttpStatusCode.OK, HttpStatusCode.OK)));
+        held.Release();
+        Assert.That((await Task.WhenAll(flooding)).Distinct(), Is.EquivalentTo(new[] { (401, "unauthenticated"), (429, "too-many-requests") }));
+
+        async Task<(int, string?)> Guess()
+        {
+            using var guess = await stranger.Send(HttpMethod.Get, "orders", null, ("X-Api-Key", MadeUp()));
+            if (guess.StatusCode == HttpStatusCode.TooManyRequests)
+            {
+                Interlocked.Increment(ref refused);
+                Assert.That(guess.Headers.RetryAfter?.Delta, Is.GreaterThan(TimeSpan.Zero));
+            }
+
+            return await guess.Problem();
+        }
+    }
+
+    [TestCase("10.1.1.1", "10.1.1.1", "10.1.1.2")]
+    [TestCase("2001:db8:1:1::1", "2001:db8:1:1:ffff::2", "2001:db8:1:2::1")]
+    [TestCase("::ffff:10.1.1.1", "10.1.1.1", "::ffff:10.1.1.2")]
+    public async Task That_is_made_up_is_looked_up_so_often_only_for_one_address(string one, string same, string other)
+    {
+        var (keys, _, service) = await Keys();
+        await using var __ = service;
+        var text = await service.AddKey("shop", []);
+        // A hundred at a time: nobody is refused because too many are in line.
+        var wasRefused = false;
+        for (var i = 0; i < 20 && !wasRefused; i++)
+        {
+            var from = IPAddress.Parse(i % 2 == 0 ? one : same);
+            wasRefused = (await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => keys.Find(MadeUp(), from, default).AsTask()))).Any(found => !found.WasLookedFor);
+        }
+
+        Assert.That(wasRefused);
+        Assert.That((await keys.Find(text, IPAddress.Parse(other), default)).Key, Is.Not.Null, "from another one");
+        for (var i = 0; i < 1000; i++)
+            Assert.That((await keys.Find(text, IPAddress.Parse(one), default)).Key, Is.Not.Null, "known by now");
     }
 
     [Test]
@@ -162,6 +237,13 @@ public sealed class An_api_key
         Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
     }
 
+    private static async Task<ApiKey?> Find(ApiKeys keys, string text) => (await keys.Find(text, IPAddress.Loopback, default)).Key;
+
+    private static string MadeUp() => ApiKey.Create("shop", [], default, null).Text;
+
+    private static Task<IntakeService> Start(HeldLookups held) =>
+        IntakeService.Start(services: services => services.ConfigureDbContext<OrderingDb>(options => options.AddInterceptors(held)));
+
     /// <summary>By a clock of the test's.</summary>
     private static async Task<(ApiKeys Keys, FakeTimeProvider Time, IntakeService Service)> Keys()
     {
@@ -175,5 +257,30 @@ public sealed class An_api_key
         using var screen = new StringWriter();
         Assert.That(await KeysCommand.RunAsync(service.Services, command, screen, screen), Is.Zero, screen.ToString());
         return screen.ToString();
+    }
+
+    /// <summary>Keeps the database from answering about keys, but for one.</summary>
+    private sealed class HeldLookups : DbCommandInterceptor
+    {
+        private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _count;
+
+        public string? LetsThrough { get; set; }
+
+        public int Count => Volatile.Read(ref _count);
+
+        public void Release() => _released.SetResult();
+
+        public override async ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
+            DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+        {
+            if (command.CommandText.Contains("api_keys", StringComparison.Ordinal) && !command.Parameters.Cast<DbParameter>().Any(parameter => Equals(parameter.Value, LetsThrough)))
+            {
+                Interlocked.Increment(ref _count);
+                await _released.Task;
+            }
+
+            return result;
+        }
     }
 }

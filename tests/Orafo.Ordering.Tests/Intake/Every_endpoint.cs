@@ -17,6 +17,8 @@ public sealed class Every_endpoint
         ["GET /orders"] = Scopes.Read,
         ["GET /orders/{id}"] = Scopes.Read,
         ["GET /orders/{id}/events"] = Scopes.Read,
+        ["GET /orders/{id}/invoice"] = Scopes.Read,
+        ["GET /orders/{id}/credit-note"] = Scopes.Read,
         ["POST /orders/{id}/cancellation"] = Scopes.Write,
         ["POST /orders/{id}/resumption"] = Scopes.Admin,
         ["PUT /callback"] = Scopes.Write,

@@ -21,6 +21,8 @@ internal sealed class IntakeService : IAsyncDisposable
 {
     public const string Good = """{"customerNumber":"C-1001","lines":[{"sku":"ESP-001","quantity":2}]}""";
 
+    public const string OperatorKey = "an-operators-key-that-is-no-secret-for-tests-only";
+
     public const string CallbackKey = "a key that is no secret, for tests only";
 
     private static readonly Lazy<Task<IntakeService>> Lazily = new(() => Start());
@@ -56,6 +58,8 @@ internal sealed class IntakeService : IAsyncDisposable
             host.UseSetting("Logging:LogLevel:Default", "Critical");
             host.UseSetting("URLS", "http://127.0.0.1:0");
             host.UseSetting("Callbacks:Key", CallbackKey);
+            host.UseSetting("Operators:Key", OperatorKey);
+            host.UseSetting("Intake:InvoiceService", "http://127.0.0.1:1");
             host.UseEnvironment("Production");
             foreach (var (name, value) in settings ?? new Dictionary<string, string>())
                 host.UseSetting(name, value);

@@ -51,18 +51,20 @@ public sealed partial class The_api_description
             }
         }
 
-        Assert.That(replayed, Is.GreaterThanOrEqualTo(18));
+        Assert.That(replayed, Is.GreaterThanOrEqualTo(22));
     }
 
     [Test]
     public async Task Has_curl_lines_in_the_README_that_work()
     {
-        var service = await IntakeService.Shared;
+        await using var wire = await InvoicesOnAWire.Start();
+        await using var service = await wire.StartIntake();
         using var client = await service.Client([.. Scopes.All]);
         var readme = await File.ReadAllTextAsync(Path.Combine(TestContext.CurrentContext.TestDirectory, "README.md"));
         var script = string.Join('\n', Shell().Matches(readme).Select(block => block.Groups["lines"].Value));
         Assert.That(script, Does.Contain("curl"));
-        var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", script]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var directory = Directory.CreateTempSubdirectory("orafo-readme-");
+        var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", script]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = directory.FullName };
         start.Environment["API"] = client.BaseAddress!.ToString().TrimEnd('/');
         start.Environment["KEY"] = client.DefaultRequestHeaders.GetValues("X-Api-Key").Single();
         using var bash = Process.Start(start)!;
@@ -70,7 +72,9 @@ public sealed partial class The_api_description
         var errors = bash.StandardError.ReadToEndAsync();
         await bash.WaitForExitAsync();
         Assert.That(bash.ExitCode, Is.Zero, $"{await output}\n{await errors}");
-        Assert.That(await output, Does.Contain("\"timeline\"").And.Contain("event: transition").And.Contain("304"));
+        Assert.That(await output, Does.Contain("\"timeline\"").And.Contain("event: transition").And.Contain("304").And.Contain("application/pdf"));
+        Assert.That(await File.ReadAllBytesAsync(Path.Combine(directory.FullName, "invoice.pdf")), Is.EqualTo(InvoicesOnAWire.Pdf));
+        directory.Delete(recursive: true);
     }
 
     /// <summary>Brings about what the example tells of; returns the address to ask.</summary>
