@@ -13,8 +13,8 @@ namespace Orafo.Invoicing;
 /// <remarks>
 /// Asked again (a repeated or resumed step), it takes no second number, and puts a parked print back in line. Two commands for one
 /// order that share a transaction collide on the order's unique index, and are then run one after the other. That the invoice waits for
-/// the printer is said if it is likely to: otherwise that it is on paper follows at once. An invoice of which there can be no page is not issued for paper. An order that is credited gets no invoice, no paper
-/// and no answer: whoever had it credited was answered and waits for nothing.
+/// the printer is said if it is likely to: otherwise that it is on paper follows at once. An invoice of which there can be no page is not
+/// issued for paper. An order that is credited gets no invoice, no paper and no answer: whoever had it credited was answered and waits for nothing.
 /// </remarks>
 public sealed class GenerateInvoiceConsumer(
     InvoicingDb db, JobQueue<PrintInvoice> jobs, PrintPace pace, IOptions<PrintingOptions> printing, IOptions<SellerOptions> seller,

@@ -22,7 +22,7 @@ internal static class TestCommand
         Console.WriteLine("Starting PostgreSQL and RabbitMQ …");
         var servers = await ServerSet.StartAsync(directory, watchdog, stop);
         var results = Path.Combine(directory, "results");
-        // Two projects at a time: they wait more than they work, each for databases, virtual hosts or servers of its own.
+        // Two projects at a time: they wait more than they work, each for databases, virtual hosts or servers of its own. The solution names the longest first.
         var exitCode = await Dotnet(
             [
                 "test", "Orafo.sln", "-c", "Release", "--no-build", "--nologo", "-maxcpucount:2", "-nodeReuse:false",
