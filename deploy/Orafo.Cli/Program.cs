@@ -122,8 +122,14 @@ expectOption.Validators.Add(result =>
 var proofJsonOption = new Option<bool>("--json") { Description = "One JSON object." };
 var testArguments = new Argument<string[]>("arguments") { Description = "For dotnet test, after --: for example -- --filter Name~Invoice", Arity = ArgumentArity.ZeroOrMore };
 
-var bench = Command("bench", "Measures a mesh of its own: orders a second, CPU, latency, round trips.", [ordersOption, backlogOption, jsonFileOption],
-    (parsed, stop) => BenchCommand.RunAsync(parsed.GetValue(ordersOption), parsed.GetValue(backlogOption)!, parsed.GetValue(jsonFileOption), stop));
+var warmUpOption = new Option<int>("--warm-up") { Description = "How many orders before it measures.", HelpName = "N", DefaultValueFactory = _ => 5000 };
+warmUpOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is not (>= 1 and <= BenchCommand.MostOrders))
+        result.AddError($"--warm-up is a number from 1 to {BenchCommand.MostOrders}.");
+});
+var bench = Command("bench", "Measures a mesh of its own: orders a second, CPU, latency, round trips.", [warmUpOption, ordersOption, backlogOption, jsonFileOption],
+    (parsed, stop) => BenchCommand.RunAsync(parsed.GetValue(warmUpOption), parsed.GetValue(ordersOption), parsed.GetValue(backlogOption)!, parsed.GetValue(jsonFileOption), stop));
 var clientsOption = new Option<int>("--clients") { Description = "How many place them.", HelpName = "N", DefaultValueFactory = _ => 64 };
 clientsOption.Validators.Add(result =>
 {

@@ -34,14 +34,24 @@ public sealed class A_frozen_instance
         Assert.That(issued.Skip(1).Select(invoice => invoice.OrderId), Is.EqualTo([next.OrderId, late.OrderId]));
     }
 
-    /// <summary>Freezes the first transaction that holds a series, until it melts.</summary>
+    /// <summary>Freezes the first transaction that holds a series, and whatever its process wants to read after that, until it melts.</summary>
     private sealed class Ice : DbCommandInterceptor
     {
-        private readonly TaskCompletionSource _frozen = new(), _melted = new();
+        private readonly TaskCompletionSource _frozen = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _melted = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public Task IsFrozen => _frozen.Task;
 
         public void Melt() => _melted.SetResult();
+
+        public override async ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
+            DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+        {
+            // A group that is held up is closed, and its deliveries are begun once more: not by a process that stands still.
+            if (_frozen.Task.IsCompleted)
+                await _melted.Task;
+            return result;
+        }
 
         public override async ValueTask<InterceptionResult> DataReaderClosingAsync(DbCommand command, DataReaderClosingEventData eventData, InterceptionResult result)
         {

@@ -12,7 +12,7 @@ public sealed class A_bench
         try
         {
             var before = Testing.Mesh.Leftovers("bench");
-            var (exitCode, output) = await Testing.Mesh.RunLauncherAsync("bench", "--orders", "50", "--json", json);
+            var (exitCode, output) = await Testing.Mesh.RunLauncherAsync("bench", "--warm-up", "50", "--orders", "50", "--json", json);
             Assert.That(exitCode, Is.Zero, output);
 
             var figures = JsonDocument.Parse(await File.ReadAllTextAsync(json)).RootElement;

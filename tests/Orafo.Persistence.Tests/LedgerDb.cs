@@ -47,6 +47,8 @@ public sealed class Tally : SagaStateMachineInstance
 
 public sealed record Note(string Of, int Value);
 
+public sealed record HeardByNobody;
+
 public sealed record NoteAndAnswer(string Of, int Answers);
 
 public sealed record Answer(string Of, int Value);

@@ -100,6 +100,18 @@ internal sealed class LedgerService : IAsyncDisposable
             await Task.Delay(25); // The interval of looking, not the time to wait.
     }
 
+    /// <summary>Waits until an instance sends what it stores: before that its relay has to have got a first message through.</summary>
+    public static Task HandsOff(WebApplication instance) => Testing.Eventually.Holds(
+        async () =>
+        {
+            await using var scope = instance.Services.CreateAsyncScope();
+            var db = scope.ServiceProvider.GetRequiredService<LedgerDb>();
+            await scope.ServiceProvider.GetRequiredService<IPublishEndpoint>().Publish(new HeardByNobody());
+            await db.SaveChangesAsync();
+            var stored = db.ChangeTracker.Entries<MassTransit.EntityFrameworkCoreIntegration.OutboxMessage>().Single().Entity;
+            return stored.Due > stored.SentTime.AddSeconds(5);
+        }, "the instance sends what it stores");
+
     /// <summary>A process without the defaults of this mesh: set up by MassTransit's and EF Core's own calls only.</summary>
     /// <param name="configure">Registers everything.</param>
     /// <param name="map">Its URLs.</param>

@@ -63,6 +63,7 @@ public sealed class Several_processes
     public async Task Say_nothing_of_what_they_send_themselves()
     {
         await using var service = await LedgerService.Start();
+        await LedgerService.HandsOff(service.Instances[0]);
         var silent = await service.StartInstance(_ => { }, outbox: outbox => outbox.UseBusOutbox(bus => bus.DisableDeliveryService()));
         ConcurrentQueue<string> heard = [];
         await using var connection = new NpgsqlConnection(service.Database + ";Pooling=false");

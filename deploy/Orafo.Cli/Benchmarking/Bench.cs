@@ -12,13 +12,13 @@ namespace Orafo.Cli.Benchmarking;
 /// <param name="api">Speaks to the intake; disposed of with this.</param>
 /// <param name="postgres">The superuser's connection string to the intake's database.</param>
 /// <param name="order">What is placed.</param>
+/// <param name="warmUp">How many before it measures.</param>
 /// <param name="orders">How many.</param>
 /// <param name="backlogs">How many wait before a service that is stopped, before it may go on: one after another.</param>
 /// <param name="screen">Hears how far it is.</param>
-internal sealed class Bench(MeshState state, HttpClient api, string postgres, string order, int orders, IReadOnlyList<int> backlogs, TextWriter screen) : IDisposable
+internal sealed class Bench(MeshState state, HttpClient api, string postgres, string order, int warmUp, int orders, IReadOnlyList<int> backlogs, TextWriter screen) : IDisposable
 {
     private const int Clients = 32;
-    private const int WarmUpOrders = 5000;
     private const int LoneOrders = 50;
     private static readonly TimeSpan BetweenLoneOrders = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);
@@ -29,9 +29,9 @@ internal sealed class Bench(MeshState state, HttpClient api, string postgres, st
 
     public async Task<BenchReport> Run(CancellationToken stop)
     {
-        screen.WriteLine($"Warming up with {WarmUpOrders} orders …");
-        await _load.PlaceAll(WarmUpOrders, stop);
-        var finished = await Finish(0, WarmUpOrders, stop);
+        screen.WriteLine($"Warming up with {warmUp} orders …");
+        await _load.PlaceAll(warmUp, stop);
+        var finished = await Finish(0, warmUp, stop);
         screen.WriteLine($"{LoneOrders} lone orders …");
         var lone = await PlaceAlone(stop);
         finished = await Finish(finished, LoneOrders, stop);

@@ -12,10 +12,11 @@ internal static class BenchCommand
     public const int MostClients = 1000;
     private static readonly JsonSerializerOptions Format = new(JsonSerializerOptions.Web) { WriteIndented = true };
 
+    /// <param name="warmUp">How many before it measures.</param>
     /// <param name="orders">How many.</param>
     /// <param name="backlogs">How many more wait before a service that is away, one after another.</param>
     /// <param name="json">Where the figures go as JSON, besides the screen.</param>
-    public static async Task<int> RunAsync(int orders, IReadOnlyList<int> backlogs, string? json, CancellationToken stop)
+    public static async Task<int> RunAsync(int warmUp, int orders, IReadOnlyList<int> backlogs, string? json, CancellationToken stop)
     {
         var report = await OwnMesh.Run("bench", Measure, stop);
         Console.Write(report.Table());
@@ -25,7 +26,7 @@ internal static class BenchCommand
         async Task<BenchReport> Measure(DataDirectory data)
         {
             var state = MeshState.Load(data)!;
-            using var bench = new Bench(state, Intake.Connect(data), Ordering(state, data), await Sample(stop), orders, backlogs, Console.Out);
+            using var bench = new Bench(state, Intake.Connect(data), Ordering(state, data), await Sample(stop), warmUp, orders, backlogs, Console.Out);
             return await bench.Run(stop);
         }
     }
