@@ -27,7 +27,7 @@ public static class PdfDocument
         private const double LabelLeft = 340;
         private const double TableTop = 282;
 
-        // The table's columns, by the edge that their text stands at.
+        // The table's columns, by the edge that their text stands at: places on the page, in points. Amounts are decimals, and come here as text.
         private const double NumberRight = Left + 16;
         private const double ItemLeft = Left + 26;
         private const double QuantityRight = 352;

@@ -137,7 +137,7 @@ public sealed class A_client_that_reads_its_invoice
         await using var service = await wire.StartIntake(("Intake:InvoicePatience", "00:00:00.2"));
         using var client = await service.Client();
         var order = await client.PlaceGood();
-        wire.Answers = context => Task.Delay(Timeout.Infinite, context.RequestAborted);
+        wire.Answers = context => Task.Delay(Timeout.Infinite, context.RequestAborted); // The service that hangs: until whoever asks hangs up. The test waits for no time.
         for (var i = 0; i < 10; i++)
         {
             using var answer = await client.Send(HttpMethod.Get, $"orders/{order}/invoice");
