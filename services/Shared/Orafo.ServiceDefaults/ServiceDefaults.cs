@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using MassTransit.EntityFrameworkCoreIntegration;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
@@ -12,11 +11,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
-using OpenTelemetry;
-using OpenTelemetry.Metrics;
-using OpenTelemetry.Resources;
-using OpenTelemetry.Trace;
-using Orafo.Pgq;
 
 namespace Orafo.ServiceDefaults;
 
@@ -59,20 +53,7 @@ public static class ServiceDefaultsExtensions
             services.GetRequiredService<TimeProvider>())));
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
 
-        // Without anybody to send them to, spans are not even made.
-        if (builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is not { Length: > 0 })
-            return builder;
-        builder.Services.AddOpenTelemetry()
-            .ConfigureResource(resource => resource.AddService(
-                builder.Environment.ApplicationName, serviceInstanceId: $"{Environment.MachineName}-{Environment.ProcessId}"))
-            .WithTracing(tracing => tracing
-                .AddAspNetCoreInstrumentation(http => http.Filter = context => !context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal))
-                .AddHttpClientInstrumentation()
-                .AddNpgsql()
-                .AddSource("MassTransit", PersistenceMeter.Name, PgqMeter.Name))
-            .WithMetrics(metrics => metrics.AddMeter(PersistenceMeter.Name, PgqMeter.Name))
-            .UseOtlpExporter();
-        return builder;
+        return builder.AddTelemetry();
     }
 
     /// <summary>The service's own database: the connection string <c>Database</c>, names in snake_case, one retry policy (see messaging), no other.</summary>
