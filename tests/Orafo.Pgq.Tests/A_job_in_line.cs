@@ -1,3 +1,5 @@
+using Orafo.Testing;
+
 namespace Orafo.Pgq.Tests;
 
 /// <summary>Whose turn it is.</summary>
@@ -22,6 +24,42 @@ public sealed class A_job_in_line
         await shop.Worker(OneByOne);
         await shop.Until(JobStates.Done, 4);
         Assert.That(Done(shop), Is.EqualTo(["old", "urgent", "now", "later"]));
+    }
+
+    /// <remarks>Claims begin where the last one ended, for there is nothing before that; until somebody comes there.</remarks>
+    [TestCase(1), TestCase(4)]
+    public async Task Goes_ahead_of_those_in_a_line_that_is_worked_on(int workers)
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var queue = await shop.Publisher();
+        await shop.Execute("insert into work (payload) select to_jsonb('bulk ' || n) from generate_series(1, 4000) n");
+        for (var i = 0; i < workers; i++)
+            await shop.Worker();
+        // Each comes when four hundred more have been done than when the one before it had its turn.
+        for (var i = 1; i <= 5; i++)
+        {
+            await Eventually.Holds(() => shop.Attempts.Count > i * 400, "others are done");
+            await queue.PublishAsync([new($"urgent {i}") { Priority = 100 }]);
+            await Eventually.Holds(() => shop.Attempts.Any(job => job.Payload == $"urgent {i}"), "it has its turn");
+        }
+
+        Assert.That(shop.Attempts, Has.Count.LessThan(4000), "they did not wait for the others");
+        await shop.Until(JobStates.Done, 4005);
+        Assert.That(Done(shop).Distinct(), Has.Exactly(4005).Items);
+    }
+
+    /// <remarks>The second one comes before the place in line that the claim of the first one has reached.</remarks>
+    [Test]
+    public async Task Is_found_when_it_comes_before_all_that_was_there()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Worker(worker => (worker.Parallelism, worker.PollingInterval) = (1, TimeSpan.FromMinutes(10)));
+        var queue = await shop.Publisher();
+        for (var i = 0; i < 30; i++)
+        {
+            await queue.PublishAsync([new($"{i}") { Priority = (short)(10 * i) }]);
+            await Eventually.Holds(() => shop.Attempts.Count == i + 1, "it is found");
+        }
     }
 
     [Test]

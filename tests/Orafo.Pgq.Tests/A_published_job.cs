@@ -106,6 +106,25 @@ public sealed class A_published_job
     }
 
     [Test]
+    public async Task Gets_an_id_in_the_order_of_time_whoever_inserts_it()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        await shop.Publisher();
+        var from = DateTimeOffset.FromUnixTimeMilliseconds(await shop.Scalar<long>("select (extract(epoch from clock_timestamp()) * 1000 - 1)::bigint"));
+        await shop.Execute("insert into work (payload, due) select '1', now() + interval '1 h' from generate_series(1, 50)");
+        var ids = await shop.Scalar<Guid[]>("select array_agg(id order by rank, id) from work");
+        var to = DateTimeOffset.FromUnixTimeMilliseconds(await shop.Scalar<long>("select (extract(epoch from clock_timestamp()) * 1000 + 1)::bigint"));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(ids.Distinct(), Has.Exactly(50).Items);
+            Assert.That(ids, Has.All.Matches<Guid>(id => id is { Version: 7, Variant: >= 8 and <= 11 }));
+            // The first 48 bits are milliseconds (RFC 9562, section 5.7).
+            Assert.That(ids.Select(id => DateTimeOffset.FromUnixTimeMilliseconds(Convert.ToInt64(id.ToString("N")[..12], 16))), Has.All.InRange(from, to));
+        });
+    }
+
+    [Test]
     public async Task Wakes_the_workers_of_other_processes()
     {
         await using var shop = await Workshop.OpenAsync();

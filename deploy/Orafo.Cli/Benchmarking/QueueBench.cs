@@ -32,10 +32,11 @@ internal sealed class QueueBench(PrivatePostgres postgres, TimeSpan span, TextWr
     /// <param name="stop">Ends it early.</param>
     public async Task<IReadOnlyList<QueueReport>> Run(int waiting, IReadOnlyList<int> workers, CancellationToken stop)
     {
-        await Create(waiting, stop);
+        await Create(stop);
         List<QueueReport> reports = [];
         foreach (var count in workers)
         {
+            await Fill(waiting, stop);
             screen.WriteLine($"{waiting} jobs wait, workers: {count} …");
             reports.Add(await Measure(waiting, count, stop));
         }
@@ -47,7 +48,7 @@ internal sealed class QueueBench(PrivatePostgres postgres, TimeSpan span, TextWr
     public async Task<IdleQueueReport> Idle(int workers, CancellationToken stop)
     {
         screen.WriteLine($"no jobs, workers: {workers} …");
-        await Create(0, stop);
+        await Create(stop);
         await using var running = await Workers.Start(this, workers, stop);
         // They have made their connections and looked once.
         await Task.Delay(WarmUp, stop);
@@ -63,24 +64,29 @@ internal sealed class QueueBench(PrivatePostgres postgres, TimeSpan span, TextWr
 
     public ValueTask DisposeAsync() => _database.DisposeAsync();
 
-    private async Task Create(int waiting, CancellationToken stop)
+    private async Task Create(CancellationToken stop)
     {
         var schema = new JobQueueSchema(Queue);
-        await using var connection = await _database.OpenConnectionAsync(stop);
         if (_isCreated)
-            await Execute(schema.Drop());
+            await Execute(schema.Drop(), stop);
         _isCreated = true;
-        await schema.CreateAsync(connection, stop);
-        await Execute(QueueBenchStatements.Fill(Queue, waiting));
-        await Execute($"vacuum analyze {Queue}");
-        // What filling it left to be written is not the workers' to wait for.
-        await Execute("checkpoint");
+        await Execute(schema.Create(), stop);
+    }
 
-        async Task Execute(string sql)
-        {
-            await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 600 };
-            await command.ExecuteNonQueryAsync(stop);
-        }
+    /// <summary>So many wait: workers that stop have done some that nobody published anew.</summary>
+    private async Task Fill(int waiting, CancellationToken stop)
+    {
+        await Execute(QueueBenchStatements.Fill(Queue, waiting), stop);
+        await Execute($"vacuum analyze {Queue}", stop);
+        // What filling it left to be written is not the workers' to wait for.
+        await Execute("checkpoint", stop);
+    }
+
+    private async Task Execute(string sql, CancellationToken stop)
+    {
+        await using var command = _database.CreateCommand(sql);
+        command.CommandTimeout = 600;
+        await command.ExecuteNonQueryAsync(stop);
     }
 
     private async Task<QueueReport> Measure(int waiting, int workers, CancellationToken stop)

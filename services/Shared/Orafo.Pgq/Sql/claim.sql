@@ -1,27 +1,28 @@
--- Leases up to $1 jobs to the token $2 for the time $3. Groups take turns, beginning after the group $4; within a group the lowest rank goes first.
--- $5: only jobs whose metadata contain one of these, or null; $11: none of these, or null. However many jobs wait, it reads about as many as it takes:
--- each group is found by a step in the index. $6: whether one of them may be a suspect; that one goes first. Of the groups $7 none, of the groups $8 no more than $9 jobs each,
+-- Leases up to $1 jobs to the token $2 for the time $3. Groups take turns, from the last to the first, beginning after the group $4; within a group the
+-- lowest rank goes first. $5: only jobs whose metadata contain one of these, or null; $11: none of these, or null. However many jobs wait, it reads about as many
+-- as it takes: each group is found by a step in the index, at its end, for at its beginning lies what was claimed and has not been vacuumed yet. Of the groups
+-- $12 it passes that over: what is looked for has the ranks $13 or higher. $6: whether one of them may be a suspect; that one goes first. Of the groups $7 none, of the groups $8 no more than $9 jobs each,
 -- of any other no more than $10. Plain parameters: a subquery costs something even if there is nothing in it.
 with recursive
 after as (
     (select q.group_key from "{queue}" q
-        where q.state = 'waiting' and q.group_key > $4 and ($5::jsonb[] is null or q.metadata @> any ($5)) and ($11::jsonb[] is null or not q.metadata @> any ($11))
-        order by q.group_key, q.rank limit 1)
+        where q.state = 'waiting' and q.group_key < $4 and ($5::jsonb[] is null or q.metadata @> any ($5)) and ($11::jsonb[] is null or not q.metadata @> any ($11))
+        order by q.group_key desc, q.rank desc limit 1)
     union all
     select n.group_key from after a, lateral (
         select q.group_key from "{queue}" q
-        where q.state = 'waiting' and q.group_key > a.group_key and ($5::jsonb[] is null or q.metadata @> any ($5)) and ($11::jsonb[] is null or not q.metadata @> any ($11))
-        order by q.group_key, q.rank limit 1) n
+        where q.state = 'waiting' and q.group_key < a.group_key and ($5::jsonb[] is null or q.metadata @> any ($5)) and ($11::jsonb[] is null or not q.metadata @> any ($11))
+        order by q.group_key desc, q.rank desc limit 1) n
 ),
 again as (
     (select q.group_key from "{queue}" q
-        where q.state = 'waiting' and q.group_key <= $4 and ($5::jsonb[] is null or q.metadata @> any ($5)) and ($11::jsonb[] is null or not q.metadata @> any ($11))
-        order by q.group_key, q.rank limit 1)
+        where q.state = 'waiting' and q.group_key >= $4 and ($5::jsonb[] is null or q.metadata @> any ($5)) and ($11::jsonb[] is null or not q.metadata @> any ($11))
+        order by q.group_key desc, q.rank desc limit 1)
     union all
     select n.group_key from again a, lateral (
         select q.group_key from "{queue}" q
-        where q.state = 'waiting' and q.group_key > a.group_key and q.group_key <= $4 and ($5::jsonb[] is null or q.metadata @> any ($5)) and ($11::jsonb[] is null or not q.metadata @> any ($11))
-        order by q.group_key, q.rank limit 1) n
+        where q.state = 'waiting' and q.group_key < a.group_key and q.group_key >= $4 and ($5::jsonb[] is null or q.metadata @> any ($5)) and ($11::jsonb[] is null or not q.metadata @> any ($11))
+        order by q.group_key desc, q.rank desc limit 1) n
 ),
 turns as materialized (
     select * from (
@@ -40,7 +41,8 @@ picked as (
     select j.id
     from (select group_key, count(*) over () as groups from turns) t, lateral (
         select q.id from "{queue}" q
-        where q.state = 'waiting' and q.group_key = t.group_key and ($5::jsonb[] is null or q.metadata @> any ($5)) and ($11::jsonb[] is null or not q.metadata @> any ($11))
+        where q.state = 'waiting' and q.group_key = t.group_key
+            and q.rank >= coalesce(($13::timestamptz[])[array_position($12::text[], t.group_key)], '-infinity') and ($5::jsonb[] is null or q.metadata @> any ($5)) and ($11::jsonb[] is null or not q.metadata @> any ($11))
         order by q.rank, q.id
         limit greatest(0, least(
             ($1 + t.groups - 1) / t.groups,

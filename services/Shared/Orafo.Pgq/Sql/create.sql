@@ -2,7 +2,7 @@
 -- Other programs may insert, too: a payload is enough, the trigger below fills in the rest.
 
 create table "{queue}" (
-    id uuid not null default gen_random_uuid(),
+    id uuid not null,
     state text not null default 'waiting',
     -- A unit of it is a head start of {head_start}: nobody is overtaken for ever.
     priority smallint not null default 0,

@@ -56,6 +56,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     private bool _isCareful;
 
     private string _lastGroup = "";
+    private readonly PassedOver _passedOver;
     private long? _tendedAt;
     private bool _isTendingPutOff;
 
@@ -66,6 +67,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         (_queue, _options, _scopes, _time, _logger) = (queue, options, scopes, time, logger);
         _warnings = new OncePerMinute(time);
         _pauses = new GroupPauses(time);
+        _passedOver = new PassedOver(time);
         (_filter, _except) = (MetadataFilter.All(options.Filter), MetadataFilter.Any(options.Except));
         queue.Workers += Look;
     }
@@ -230,8 +232,10 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         }
 
         var rooms = room > 0 ? RoomOfGroups(ended) : [];
+        List<KeyValuePair<string, DateTime>> from = [];
         if (room > 0)
         {
+            from = _passedOver.Begin();
             var limited = rooms.Where(of => of.Value > 0).ToList();
             trip.Add(
                 _queue.Statements.Claim,
@@ -246,7 +250,9 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
                 new NpgsqlParameter<string[]> { TypedValue = [.. limited.Select(of => of.Key)] },
                 new NpgsqlParameter<int[]> { TypedValue = [.. limited.Select(of => of.Value)] },
                 new NpgsqlParameter<int> { TypedValue = _options.MaxPerGroup ?? _options.Parallelism },
-                Filter(_except));
+                Filter(_except),
+                new NpgsqlParameter<string[]> { TypedValue = [.. from.Select(of => of.Key)] },
+                new NpgsqlParameter<DateTime[]> { TypedValue = [.. from.Select(of => of.Value)] });
         }
 
         if (tends)
@@ -265,12 +271,16 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             _tendedAt = began;
         Conclude(ended, written, locked);
         Reaped(lost, parked);
+        if (room > 0)
+            _passedOver.End(claimed, isAll: claimed.Count < room, _time.GetElapsedTime(began));
         Begin(claimed, token, began);
         if (room > 0)
             RememberFullGroups(rooms, claimed);
         if (!tends)
             nextDue = room > 0 ? BetweenTending : later.Min(job => (TimeSpan?)job.Pause);
-        return (claimed.Count > 0 && (claimed.Count == room || claimed[0].HadCompany), nextDue);
+        // Behind what was passed over, another may have come.
+        var mayBeMore = claimed.Count == room ? room > 0 : from.Count > 0 || (claimed.Count > 0 && claimed[0].HadCompany);
+        return (mayBeMore, nextDue);
     }
 
     /// <summary>
@@ -441,13 +451,13 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     }
 
     /// <summary>
-    /// Groups are taken in their order, from the last one on, then from the first. The last of them got what was left over: if that was less than
+    /// Groups are taken in descending order, from the one before the last on, then from the end. The last of them got what was left over: if that was less than
     /// the others got, it goes first the next time.
     /// </summary>
     private string? LastTurn(List<ClaimedJob> claimed)
     {
         var turns = claimed.CountBy(job => job.Group)
-            .OrderBy(group => string.CompareOrdinal(group.Key, _lastGroup) <= 0).ThenBy(group => group.Key, StringComparer.Ordinal).ToList();
+            .OrderBy(group => string.CompareOrdinal(group.Key, _lastGroup) >= 0).ThenByDescending(group => group.Key, StringComparer.Ordinal).ToList();
         return turns switch
         {
             [] => null,

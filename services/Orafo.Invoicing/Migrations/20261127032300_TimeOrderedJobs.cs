@@ -1,0 +1,23 @@
+﻿using Microsoft.EntityFrameworkCore.Migrations;
+using Orafo.Pgq;
+
+#nullable disable
+
+namespace Orafo.Invoicing.Migrations
+{
+    /// <inheritdoc />
+    public partial class TimeOrderedJobs : Migration
+    {
+        /// <inheritdoc />
+        protected override void Up(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.GuardJobQueue(new JobQueueSchema("print_job"));
+        }
+
+        /// <inheritdoc />
+        protected override void Down(MigrationBuilder migrationBuilder)
+        {
+            // An id of either kind is an id.
+        }
+    }
+}
