@@ -2,6 +2,7 @@ using System.CommandLine;
 using Orafo.Cli;
 using Orafo.Cli.Auditing;
 using Orafo.Cli.Commands;
+using Orafo.Cli.Comparing;
 using Orafo.Cli.Disturbing;
 using Orafo.Cli.Mesh;
 using Orafo.Cli.Soaking;
@@ -106,6 +107,29 @@ secondsOption.Validators.Add(result =>
 {
     if (result.GetValueOrDefault<int>() is not (>= 1 and <= QueueBenchCommand.MostSeconds))
         result.AddError($"--seconds is a number from 1 to {QueueBenchCommand.MostSeconds}.");
+});
+var stepsOption = new Option<string[]>("--only") { Description = "These steps only.", HelpName = "STEP", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+stepsOption.AcceptOnlyFromAmong([.. Step.All.Select(step => step.Name)]);
+var faultsOption = new Option<string[]>("--fault")
+{
+    Description = "What goes wrong meanwhile, one after another, besides nothing; each of them if left out.",
+    HelpName = "FAULT",
+    AllowMultipleArgumentsPerToken = true,
+    DefaultValueFactory = _ => [.. Fault.All.Select(fault => fault.Name)],
+};
+faultsOption.AcceptOnlyFromAmong([Fault.None, .. Fault.All.Select(fault => fault.Name)]);
+var htmlOption = new Option<string?>("--html") { Description = "Writes a page with charts there.", HelpName = "FILE" };
+var comparedOrdersOption = new Option<int>("--orders") { Description = "How many orders in each run.", HelpName = "N", DefaultValueFactory = _ => 100 };
+comparedOrdersOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is not (>= 4 and <= CompareCommand.MostOrders))
+        result.AddError($"--orders is a number from 4 to {CompareCommand.MostOrders}.");
+});
+var timeScaleOption = new Option<double>("--time-scale") { Description = "What the times are multiplied by: details 0.1 s, a page 5 s, hand-over 0.2 s.", HelpName = "F", DefaultValueFactory = _ => 0.02 };
+timeScaleOption.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<double>() is not (>= 0.001 and <= 10))
+        result.AddError("--time-scale is a number from 0.001 to 10.");
 });
 var expectOption = new Option<string[]>("--expect")
 {
@@ -245,6 +269,11 @@ var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, n
     Command("soak", "Keeps a mesh of its own under load for long and looks for what grows; exit code 0 only if nothing does that should not.",
         [soakOrdersOption, rateOption, jsonFileOption],
         (parsed, stop) => SoakCommand.RunAsync(new(parsed.GetValue(soakOrdersOption), parsed.GetValue(rateOption)), parsed.GetValue(jsonFileOption), stop)),
+    Command("compare", "The road from one HTTP handler to the mesh, step by step on the same orders: what each step buys, and what it loses when something goes wrong.",
+        [comparedOrdersOption, timeScaleOption, stepsOption, faultsOption, jsonFileOption, htmlOption],
+        (parsed, stop) => CompareCommand.RunAsync(
+            parsed.GetValue(comparedOrdersOption), parsed.GetValue(timeScaleOption), parsed.GetValue(stepsOption)!, parsed.GetValue(faultsOption)!, parsed.GetValue(jsonFileOption),
+            parsed.GetValue(htmlOption), stop)),
     Command("test", "Runs every test, on a PostgreSQL and a RabbitMQ of its own.", [testArguments],
         (parsed, stop) => TestCommand.RunAsync(parsed.GetValue(testArguments) ?? [], stop)),
 };

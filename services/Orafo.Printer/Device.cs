@@ -7,7 +7,9 @@ using Orafo.Devices;
 namespace Orafo.Printer;
 
 /// <summary>The body of <c>POST /print</c>.</summary>
-public sealed record PrintRequest(string? InvoiceNumber);
+/// <param name="InvoiceNumber">What is printed.</param>
+/// <param name="Anew">Whether or not it came out before, as a printer does that remembers nothing.</param>
+public sealed record PrintRequest(string? InvoiceNumber, bool Anew = false);
 
 /// <summary>The paper is out.</summary>
 /// <param name="AlreadyPrinted">It was before this request, which printed nothing.</param>
@@ -19,7 +21,7 @@ public sealed record Page(string InvoiceNumber, int Tray, DateTimeOffset Printed
 /// <summary>All paper of an invoice number.</summary>
 /// <param name="InvoiceNumber">The number.</param>
 /// <param name="PrintedAt">When its page came out whole; null if it has not.</param>
-/// <param name="Copies">Whole pages: one, or none yet.</param>
+/// <param name="Copies">Whole pages: one, or none yet; more if somebody asked for it anew.</param>
 /// <param name="Spoiled">Pages that were ruined by a jam, or by a crash in the middle: each made a reprint necessary.</param>
 public sealed record Paper(string InvoiceNumber, DateTimeOffset? PrintedAt, int Copies, int Spoiled);
 
@@ -39,7 +41,7 @@ public sealed class PrinterOptions
     public string Directory { get; set; } = "printed";
 }
 
-/// <summary>The device: slow, one page at a time per tray, at times faulty, and it never prints a whole page of an invoice number twice.</summary>
+/// <summary>The device: slow, one page at a time per tray, at times faulty, and it never prints a whole page of an invoice number twice unless it is told to.</summary>
 /// <remarks>
 /// What it printed is in an append-only file, on disk before anybody is told: it remembers across a power cut. What it began is in another, which
 /// survives the process: a page that was begun and did not come out is spoiled paper.
@@ -53,6 +55,7 @@ public sealed class Device : IDisposable
     private readonly ConcurrentDictionary<string, Page> _pages = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _begun = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _copies = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int> _underWay = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Lazy<Task<Page>>> _printing = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, long> _met = new(StringComparer.Ordinal);
     private readonly AppendOnlyFile<Page> _printedPages;
@@ -149,6 +152,21 @@ public sealed class Device : IDisposable
     public Task<Page> Print(string invoiceNumber, int? tray = null) =>
         _printing.GetOrAdd(invoiceNumber, number => new Lazy<Task<Page>>(() => PrintOnce(number, tray))).Value;
 
+    /// <summary>Prints the page, whether or not it is out already. Waits in line for a tray.</summary>
+    /// <inheritdoc cref="Print"/>
+    public async Task<Page> PrintAnew(string invoiceNumber, int? tray = null)
+    {
+        var free = await _trays.Take(tray);
+        try
+        {
+            return await PutThrough(invoiceNumber, free);
+        }
+        finally
+        {
+            _trays.GiveBack(free);
+        }
+    }
+
     public void Dispose()
     {
         _printedPages.Dispose();
@@ -161,28 +179,31 @@ public sealed class Device : IDisposable
         try
         {
             // The last print of this number may have ended between the caller's look and now.
-            if (Find(invoiceNumber) is { } printed)
-                return printed;
-            var tray = await _trays.Take(wanted);
-            try
-            {
-                UseInk();
-                _begunPages.Append(invoiceNumber, isSafe: false);
-                _begun.AddOrUpdate(invoiceNumber, 1, (_, times) => times + 1);
-                await Move(tray);
-                var page = new Page(invoiceNumber, tray, _time.GetUtcNow());
-                _printedPages.Append(page, isSafe: true);
-                Count(page);
-                return page;
-            }
-            finally
-            {
-                _trays.GiveBack(tray);
-            }
+            return Find(invoiceNumber) ?? await PrintAnew(invoiceNumber, wanted);
         }
         finally
         {
             _printing.TryRemove(invoiceNumber, out _);
+        }
+    }
+
+    private async Task<Page> PutThrough(string invoiceNumber, int tray)
+    {
+        UseInk();
+        _underWay.AddOrUpdate(invoiceNumber, 1, (_, pages) => pages + 1);
+        try
+        {
+            _begunPages.Append(invoiceNumber, isSafe: false);
+            _begun.AddOrUpdate(invoiceNumber, 1, (_, times) => times + 1);
+            await Move(tray);
+            var page = new Page(invoiceNumber, tray, _time.GetUtcNow());
+            _printedPages.Append(page, isSafe: true);
+            Count(page);
+            return page;
+        }
+        finally
+        {
+            _underWay.AddOrUpdate(invoiceNumber, 0, (_, pages) => pages - 1);
         }
     }
 
@@ -222,7 +243,7 @@ public sealed class Device : IDisposable
     {
         // A page that is under way is not spoiled.
         var (begun, copies, underWay) = (
-            _begun.GetValueOrDefault(invoiceNumber), _copies.GetValueOrDefault(invoiceNumber), _printing.ContainsKey(invoiceNumber) ? 1 : 0);
+            _begun.GetValueOrDefault(invoiceNumber), _copies.GetValueOrDefault(invoiceNumber), _underWay.GetValueOrDefault(invoiceNumber));
         return new(invoiceNumber, Find(invoiceNumber)?.PrintedAt, copies, Math.Max(0, begun - copies - underWay));
     }
 

@@ -42,9 +42,10 @@ async Task<IResult> Print(int? tray, PrintRequest request, HttpContext http, Can
     {
         if (!await device.Hears(cancellationToken))
             return HangUp(http);
-        var printed = device.Find(request.InvoiceNumber);
+        var printed = request.Anew ? null : device.Find(request.InvoiceNumber);
         // Who hangs up does not stop the page, and finds it printed when asking again.
-        var page = printed ?? await device.Print(request.InvoiceNumber, tray).WaitAsync(cancellationToken);
+        var page = printed
+            ?? await (request.Anew ? device.PrintAnew(request.InvoiceNumber, tray) : device.Print(request.InvoiceNumber, tray)).WaitAsync(cancellationToken);
         return device.Answers() ? TypedResults.Ok(new PrintResult(page.InvoiceNumber, page.Tray, page.PrintedAt, AlreadyPrinted: printed is not null)) : HangUp(http);
     }
     catch (PrinterException e)

@@ -18,6 +18,7 @@ public sealed class References
         ["Orafo.ServiceDefaults"] = ["Orafo.Contracts", "Orafo.Persistence", "Orafo.Pgq"],
         ["Orafo.Printer"] = [],
         ["Orafo.Carrier"] = [],
+        ["Orafo.Evolution"] = ["Orafo.Pgq"],
         ["service"] = ["Orafo.Contracts", "Orafo.ServiceDefaults", "Orafo.Persistence", "Orafo.Pgq"],
     };
 

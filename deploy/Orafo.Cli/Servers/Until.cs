@@ -17,4 +17,23 @@ internal static class Until
             await Task.Delay(100, cancellationToken);
         }
     }
+
+    /// <summary>Tries until it works, for a minute at most.</summary>
+    /// <exception cref="HttpRequestException">It does not.</exception>
+    public static async Task Works(Func<Task> action)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                await action();
+                return;
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException && TimeProvider.System.GetElapsedTime(started) < TimeSpan.FromMinutes(1))
+            {
+                await Task.Delay(100);
+            }
+        }
+    }
 }

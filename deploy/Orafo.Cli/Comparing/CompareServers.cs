@@ -1,0 +1,55 @@
+using System.Net.Http.Json;
+using System.Security.Cryptography;
+using Npgsql;
+using Orafo.Cli.Servers;
+
+namespace Orafo.Cli.Comparing;
+
+/// <summary>The PostgreSQL and the RabbitMQ of the small programs; each run has a database and a virtual host there.</summary>
+internal sealed class CompareServers : IAsyncDisposable
+{
+    private CompareServers(Watchdog watchdog, PrivatePostgres postgres, PrivateRabbitMq broker, BrokerUser user) =>
+        (Watchdog, Postgres, Broker, BrokerUser) = (watchdog, postgres, broker, user);
+
+    public Watchdog Watchdog { get; }
+    public PrivatePostgres Postgres { get; }
+    public PrivateRabbitMq Broker { get; }
+    public BrokerUser BrokerUser { get; }
+
+    /// <param name="directory">Theirs; removed at the end.</param>
+    public static async Task<CompareServers> Start(string directory, Watchdog watchdog, CancellationToken stop)
+    {
+        var password = RandomNumberGenerator.GetHexString(32, lowercase: true);
+        var user = new BrokerUser(ServerSet.BrokerAdmin, password, "administrator", ".*", ".*", ".*");
+        var postgres = PrivatePostgres.StartAsync(Path.Combine(directory, "postgres"), Ports.Free(), password, watchdog, stop);
+        var broker = PrivateRabbitMq.StartAsync(Path.Combine(directory, "rabbitmq"), BrokerPorts.Free, "/", [user], watchdog, stop);
+        await Task.WhenAll(postgres, broker);
+        return new(watchdog, await postgres, await broker, user);
+    }
+
+    public async Task CreateDatabase(string name, CancellationToken stop)
+    {
+        await using var connection = new NpgsqlConnection(Postgres.ConnectionString() + ";Pooling=false");
+        await connection.OpenAsync(stop);
+        await using var create = new NpgsqlCommand($"create database \"{name}\"", connection);
+        await create.ExecuteNonQueryAsync(stop);
+    }
+
+    public async Task CreateVirtualHost(string name, CancellationToken stop)
+    {
+        await Put($"vhosts/{name}", new { });
+        await Put($"permissions/{name}/{BrokerUser.Name}", new { configure = ".*", write = ".*", read = ".*" });
+
+        async Task Put(string path, object body)
+        {
+            using var answer = await Broker.Management.PutAsJsonAsync(new Uri(path, UriKind.Relative), body, stop);
+            answer.EnsureSuccessStatusCode();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Broker.DisposeAsync();
+        await Postgres.DisposeAsync();
+    }
+}

@@ -1,0 +1,138 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+
+namespace Orafo.Cli.Comparing;
+
+/// <summary>The comparison as one HTML file that needs nothing else: two sentences for each step, and charts, light or dark as the reader's screen.</summary>
+/// <param name="outcomes">Of all runs.</param>
+/// <param name="facts">How it was measured: machine, time, command.</param>
+internal sealed class ComparisonPage(IReadOnlyList<Outcome> outcomes, string facts)
+{
+    private const int Width = 760;
+    private const int Label = 190;
+    private const int Bar = 22;
+
+    private static readonly (string Name, string Class, Func<Outcome, int> Count)[] Harms =
+    [
+        ("lost", "lost", outcome => outcome.Lost), ("stuck", "stuck", outcome => outcome.Stuck),
+        ("half done", "half", outcome => outcome.HalfDone), ("printed twice", "twice", outcome => outcome.PrintedTwice),
+    ];
+
+    private IReadOnlyList<Step> Steps => [.. Step.All.Where(step => outcomes.Any(outcome => outcome.Step == step.Name))];
+
+    public override string ToString()
+    {
+        var page = new StringBuilder();
+        page.Append(
+            """
+            <!doctype html>
+            <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Let's go asynchronous</title>
+            <style>
+            :root { color-scheme: light dark; --paper: #fbfaf7; --ink: #22252a; --faint: #75787d; --line: #dcd9d0; --bar: #2f6f8f;
+              --lost: #b3261e; --stuck: #d98324; --half: #8a5aa8; --twice: #2f6f8f; --good: #3b7d4f; }
+            @media (prefers-color-scheme: dark) { :root { --paper: #16181c; --ink: #e6e4df; --faint: #9a9da3; --line: #33363c; --bar: #6fb1d1;
+              --lost: #f2776c; --stuck: #f0ad5b; --half: #c49be0; --twice: #6fb1d1; --good: #7fc294; } }
+            body { background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 3rem auto; padding: 0 1.5rem; }
+            h1 { font-size: 2rem; margin: 0; } h2 { margin: 2.5rem 0 .25rem; font-size: 1.25rem; } p.facts, p.note { color: var(--faint); margin-top: .25rem; }
+            svg { width: 100%; height: auto; } text { fill: var(--ink); font: 13px system-ui, sans-serif; } text.value { fill: var(--faint); }
+            .bar { fill: var(--bar); } .lost { fill: var(--lost); } .stuck { fill: var(--stuck); } .half { fill: var(--half); } .twice { fill: var(--twice); }
+            dt { font-weight: 600; margin-top: .75rem; } dd { margin: 0; }
+            table { border-collapse: collapse; width: 100%; font-size: 14px; } th, td { text-align: right; padding: .25rem .4rem; border-bottom: 1px solid var(--line); }
+            th:first-child, td:first-child { text-align: left; } td.none { color: var(--good); } td.harm { color: var(--lost); font-weight: 600; } .scroll { overflow-x: auto; }
+            .key { display: inline-block; margin-right: 1.2rem; } .key svg { width: .8rem; height: .8rem; margin-right: .35rem; }
+            </style></head><body>
+            <h1>Let's go asynchronous</h1>
+
+            """);
+        page.Append(CultureInfo.InvariantCulture, $"<p class=\"facts\">{Text(facts)}</p>\n<dl>\n");
+        foreach (var step in Steps)
+            page.Append(CultureInfo.InvariantCulture, $"<dt>{Text(step.Name)}</dt><dd>{Text(step.Buys)} {Text(step.Costs)}</dd>\n");
+        page.Append("</dl>\n");
+
+        var healthy = outcomes.Where(outcome => outcome.Fault == Fault.None).ToList();
+        Bars(page, "How long a client waits", "Milliseconds until the answer, at the median, nothing wrong.", healthy, outcome => outcome.P50Ms, "0");
+        Bars(page, "How many orders a second are taken", "Eight clients, each with the next order when it has an answer.", healthy, outcome => outcome.OrdersPerSecond, "0.0");
+        Bars(page, "Until the last page is out", "Seconds from the first order.", healthy, outcome => outcome.SecondsToLastPage, "0.0");
+        Bars(page, "What it costs", "CPU-seconds per 1000 orders, of the step and the servers that it uses.", healthy, outcome => outcome.CpuSecondsPer1000Orders, "0.0");
+        Bars(page, "Memory", "MiB, the most that the step's own processes had.", healthy, outcome => outcome.PeakMemoryMiB, "0");
+        HarmChart(page);
+        HarmTable(page);
+        return page.Append("</body></html>\n").ToString();
+    }
+
+    private static void Bars(StringBuilder page, string title, string note, List<Outcome> runs, Func<Outcome, double?> value, string format)
+    {
+        var most = runs.Max(value) is { } found and > 0 ? found : 1;
+        page.Append(CultureInfo.InvariantCulture, $"<h2>{title}</h2>\n<p class=\"note\">{note}</p>\n<svg viewBox=\"0 0 {Width} {runs.Count * (Bar + 8)}\" role=\"img\" aria-label=\"{title}\">\n");
+        foreach (var (row, run) in runs.Index())
+        {
+            var (y, length) = (row * (Bar + 8), (value(run) ?? 0) / most * (Width - Label - 80));
+            page.Append(CultureInfo.InvariantCulture, $"<text x=\"0\" y=\"{y + 16}\">{Text(run.Step)}</text><rect class=\"bar\" x=\"{Label}\" y=\"{y}\" width=\"{length:0.#}\" height=\"{Bar}\" rx=\"3\"/>");
+            page.Append(CultureInfo.InvariantCulture, $"<text class=\"value\" x=\"{Label + length + 8:0.#}\" y=\"{y + 16}\">{value(run)?.ToString(format, CultureInfo.InvariantCulture) ?? "no printer"}</text>\n");
+        }
+
+        page.Append("</svg>\n");
+    }
+
+    /// <summary>All faults together, for each step.</summary>
+    private void HarmChart(StringBuilder page)
+    {
+        var faulty = Steps.Select(step => (step.Name, Runs: outcomes.Where(outcome => outcome.Step == step.Name && outcome.Fault != Fault.None).ToList()))
+            .Where(step => step.Runs.Count > 0).ToList();
+        if (faulty.Count == 0)
+            return;
+        var most = Math.Max(1, faulty.Max(step => step.Runs.Sum(run => Harms.Sum(harm => harm.Count(run)))));
+        page.Append("<h2>What goes wrong when something goes wrong</h2>\n<p class=\"note\">Orders of all runs with a fault, by what came out of the printer.</p>\n<p>");
+        foreach (var (name, color, _) in Harms)
+            page.Append(CultureInfo.InvariantCulture, $"<span class=\"key\"><svg viewBox=\"0 0 10 10\"><rect class=\"{color}\" width=\"10\" height=\"10\"/></svg>{name}</span>");
+        page.Append(CultureInfo.InvariantCulture, $"</p>\n<svg viewBox=\"0 0 {Width} {faulty.Count * (Bar + 8)}\" role=\"img\" aria-label=\"Orders lost, stuck, half done and printed twice\">\n");
+        foreach (var (row, (name, runs)) in faulty.Index())
+        {
+            var (x, y) = ((double)Label, row * (Bar + 8));
+            page.Append(CultureInfo.InvariantCulture, $"<text x=\"0\" y=\"{y + 16}\">{Text(name)}</text>");
+            foreach (var (_, color, count) in Harms)
+            {
+                var length = (double)runs.Sum(count) / most * (Width - Label - 80);
+                page.Append(CultureInfo.InvariantCulture, $"<rect class=\"{color}\" x=\"{x:0.#}\" y=\"{y}\" width=\"{length:0.#}\" height=\"{Bar}\"/>");
+                x += length;
+            }
+
+            var counts = string.Join(", ", Harms.Select(harm => (harm.Name, Count: runs.Sum(harm.Count))).Where(harm => harm.Count > 0).Select(harm => $"{harm.Count}"));
+            page.Append(CultureInfo.InvariantCulture, $"<text class=\"value\" x=\"{x + 8:0.#}\" y=\"{y + 16}\">{(counts.Length > 0 ? counts : "none")}</text>\n");
+        }
+
+        page.Append("</svg>\n");
+    }
+
+    private void HarmTable(StringBuilder page)
+    {
+        var faults = outcomes.Select(outcome => outcome.Fault).Distinct(StringComparer.Ordinal).ToList();
+        page.Append("<h2>Each step with each fault</h2>\n<p class=\"note\">lost / stuck / half done / printed twice; then how many were refused, and the seconds to the next page after the fault.</p>\n<div class=\"scroll\"><table><tr><th></th>");
+        foreach (var fault in faults)
+            page.Append(CultureInfo.InvariantCulture, $"<th>{Text(fault)}</th>");
+        page.Append("</tr>\n");
+        foreach (var step in Steps)
+        {
+            page.Append(CultureInfo.InvariantCulture, $"<tr><td>{Text(step.Name)}</td>");
+            foreach (var fault in faults)
+            {
+                if (outcomes.FirstOrDefault(outcome => outcome.Step == step.Name && outcome.Fault == fault) is not { } run)
+                {
+                    page.Append("<td></td>");
+                    continue;
+                }
+
+                var recovery = run.SecondsToRecover is { } seconds ? string.Create(CultureInfo.InvariantCulture, $", {seconds:0.0} s") : "";
+                page.Append(CultureInfo.InvariantCulture, $"<td class=\"{(run.IsExact ? "none" : "harm")}\">{run.Lost} / {run.Stuck} / {run.HalfDone} / {run.PrintedTwice}");
+                page.Append(CultureInfo.InvariantCulture, $"<br><small>{run.Refused} refused{recovery}</small></td>");
+            }
+
+            page.Append("</tr>\n");
+        }
+
+        page.Append("</table></div>\n");
+    }
+
+    private static string Text(string text) => WebUtility.HtmlEncode(text);
+}

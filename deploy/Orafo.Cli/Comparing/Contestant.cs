@@ -1,0 +1,262 @@
+using System.Globalization;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Npgsql;
+using Orafo.Cli.Mesh;
+using Orafo.Cli.Servers;
+
+namespace Orafo.Cli.Comparing;
+
+/// <summary>A step that runs, with a printer of its own.</summary>
+internal abstract class Contestant : IAsyncDisposable
+{
+    protected const int Trays = 2;
+
+    /// <summary>The printer's address, with a slash at its end.</summary>
+    public abstract Uri Printer { get; }
+
+    /// <summary>Places an order.</summary>
+    /// <returns>What <see cref="NumberOf"/> knows it by, once it is accepted; null if the client was told that it is not.</returns>
+    /// <exception cref="HttpRequestException">Nobody answers.</exception>
+    /// <exception cref="TaskCanceledException">Not in time.</exception>
+    public abstract Task<string?> Place(string number, CancellationToken stop);
+
+    /// <summary>The number on the page of an accepted order; null if it has none yet.</summary>
+    public abstract Task<string?> NumberOf(string accepted);
+
+    /// <summary>How many pages it still means to print; null if it does not answer.</summary>
+    public abstract Task<long?> Left();
+
+    /// <summary>SIGKILL, and a new one.</summary>
+    public abstract Task Kill();
+
+    /// <summary>Returns when the new one answers.</summary>
+    public abstract Task UntilBack();
+
+    public abstract Task KillBroker();
+
+    public abstract Task UntilBrokerIsBack();
+
+    /// <summary>CPU so far, in seconds.</summary>
+    public abstract double CpuSeconds();
+
+    public abstract double PeakMemoryMiB();
+
+    public abstract ValueTask DisposeAsync();
+
+    /// <summary>What came out of the printer.</summary>
+    public async Task<IReadOnlyList<Paper>> Papers()
+    {
+        using var http = new HttpClient { BaseAddress = Printer, Timeout = TimeSpan.FromSeconds(10) };
+        IReadOnlyList<Paper> papers = [];
+        await Until.Works(async () => papers = (await http.GetFromJsonAsync<List<Paper>>(new Uri("pages", UriKind.Relative)))!);
+        return papers;
+    }
+
+    internal sealed record Paper(string InvoiceNumber, DateTimeOffset? PrintedAt, int Copies, int Spoiled);
+}
+
+/// <summary>One of the small programs, with the servers of all of them and a database and a virtual host of its own.</summary>
+internal sealed class SmallProgram(Step step, double timeScale, CompareServers servers, string directory) : Contestant
+{
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60 * timeScale) + TimeSpan.FromSeconds(1) };
+    private readonly string _name = $"{step.Name.Replace('-', '_')}_{Path.GetFileName(directory)}";
+    private KeptAlive _printer = null!;
+    private KeptAlive _program = null!;
+    private double _postgresBefore;
+    private double _brokerBefore;
+
+    public override Uri Printer => new(_printer.Url + "/");
+
+    public async Task Start(CancellationToken stop)
+    {
+        Directory.CreateDirectory(directory);
+        await servers.CreateDatabase(_name, stop);
+        if (step.UsesBroker)
+            await servers.CreateVirtualHost(_name, stop);
+        _printer = new("printer", [Repository.Dotnet, Repository.Image("Orafo.Printer")], directory, servers.Watchdog, new()
+        {
+            ["Printer__PrintSeconds"] = (5 * timeScale).ToString(CultureInfo.InvariantCulture),
+            ["Printer__Trays"] = Trays.ToString(CultureInfo.InvariantCulture),
+            ["Printer__Directory"] = Path.Combine(directory, "printed"),
+        });
+        await _printer.Start(stop);
+        _program = new(step.Name, [Repository.Dotnet, Repository.Binary("Orafo.Evolution"), step.Name], directory, servers.Watchdog, new()
+        {
+            ["Evolution__TimeScale"] = timeScale.ToString(CultureInfo.InvariantCulture),
+            ["Evolution__Printer"] = Printer.ToString(),
+            ["ConnectionStrings__Database"] = servers.Postgres.ConnectionString(_name),
+            ["ConnectionStrings__Broker"] = step.UsesBroker ? servers.Broker.Uri(servers.BrokerUser, _name) : null,
+        });
+        await _program.Start(stop);
+        // The first order pays for the just-in-time compiler, in every step.
+        await Until.Works(() => Place("warm-up", stop));
+        (_postgresBefore, _brokerBefore) = (Proc.CpuSeconds(servers.Postgres.Process.Pid), Proc.CpuSeconds(servers.Broker.Process.Pid));
+        _program.BeginToCount();
+    }
+
+    public override async Task<string?> Place(string number, CancellationToken stop)
+    {
+        using var answer = await _http.PostAsJsonAsync(new Uri(_program.Url + "/order"), new { number }, stop);
+        return answer.IsSuccessStatusCode ? number : null;
+    }
+
+    public override Task<string?> NumberOf(string accepted) => Task.FromResult<string?>(accepted);
+
+    public override async Task<long?> Left()
+    {
+        try
+        {
+            return await _http.GetFromJsonAsync<long>(new Uri(_program.Url + "/left"));
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException)
+        {
+            return null;
+        }
+    }
+
+    public override Task Kill() => _program.Kill();
+
+    public override Task UntilBack() => Until.Works(async () =>
+    {
+        if (await Left() is null)
+            throw new HttpRequestException("Not yet.");
+    });
+
+    public override Task KillBroker() => servers.Broker.Process.KillAsync();
+
+    public override Task UntilBrokerIsBack() => servers.Broker.RestartAsync(CancellationToken.None);
+
+    public override double CpuSeconds() =>
+        _program.CpuSeconds()
+        + (step.Prints ? Proc.CpuSeconds(servers.Postgres.Process.Pid) - _postgresBefore : 0)
+        + (step.UsesBroker ? Proc.CpuSeconds(servers.Broker.Process.Pid) - _brokerBefore : 0);
+
+    public override double PeakMemoryMiB() => _program.PeakMemoryMiB();
+
+    public override async ValueTask DisposeAsync()
+    {
+        await _program.DisposeAsync();
+        await _printer.DisposeAsync();
+        _http.Dispose();
+    }
+}
+
+/// <summary>The mesh itself, by its public API.</summary>
+internal sealed class WholeMesh(DataDirectory data, double timeScale) : Contestant
+{
+    private readonly HttpClient _api = Intake.Connect(data);
+    private readonly CancellationTokenSource _patience = new();
+    private IReadOnlyDictionary<string, double> _cpu = new Dictionary<string, double>(StringComparer.Ordinal);
+    private Uri _printer = null!;
+    private ProcessId? _killed;
+
+    public override Uri Printer => _printer;
+
+    private MeshState State => MeshState.Load(data)!;
+
+    public static MeshSettings Settings(double timeScale) => new()
+    {
+        Services = new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            // As patient as the other steps are, on the scale of their times.
+            ["Printing__Timeout"] = TimeSpan.FromSeconds(60 * timeScale).ToString("c", CultureInfo.InvariantCulture),
+            ["Printing__LongestPause"] = "00:00:02",
+            ["Printing__Attempts"] = "1000",
+        },
+    };
+
+    public async Task Start(CancellationToken stop)
+    {
+        _printer = new(State.Url(MeshService.Printer) + "/");
+        await Until.Works(() => Place("warm-up", stop));
+        _cpu = Cpu();
+    }
+
+    public override async Task<string?> Place(string number, CancellationToken stop)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        patience.CancelAfter(TimeSpan.FromSeconds(60 * timeScale) + TimeSpan.FromSeconds(1));
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("orders", UriKind.Relative))
+        {
+            Headers = { { "Idempotency-Key", $"\"{number}\"" } },
+            Content = JsonContent.Create(new { customerNumber = "C-1001", lines = new[] { new { sku = "MOK-01", quantity = 1 } } }),
+        };
+        using var answer = await _api.SendAsync(request, patience.Token);
+        return answer.IsSuccessStatusCode ? answer.Headers.Location!.ToString() : null;
+    }
+
+    public override async Task<string?> NumberOf(string accepted)
+    {
+        string? number = null;
+        await Until.Works(async () =>
+        {
+            using var order = await _api.GetFromJsonAsync<JsonDocument>(new Uri(accepted, UriKind.RelativeOrAbsolute));
+            number = order!.RootElement.TryGetProperty("invoiceNumber", out var member) ? member.GetString() : null;
+        });
+        return number;
+    }
+
+    /// <summary>Orders that have not come to their end.</summary>
+    public override async Task<long?> Left()
+    {
+        try
+        {
+            await using var ordering = new NpgsqlConnection(Databases.ConnectionString(
+                State.PostgresPort, MeshService.Named(MeshService.Ordering).Database, PrivatePostgres.User, Secrets.LoadOrCreate(data.Secrets).Postgres, connections: 1));
+            await ordering.OpenAsync(_patience.Token);
+            await using var count = new NpgsqlCommand(CompareStatements.UnderWay, ordering);
+            return (long)(await count.ExecuteScalarAsync(_patience.Token))!;
+        }
+        catch (NpgsqlException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The service that prints, and the one that takes orders.</summary>
+    public override Task Kill()
+    {
+        State.Part(MeshService.Invoicing).Process?.Signal(ChildProcess.Kill);
+        State.Part(MeshService.Ordering).Process?.Signal(ChildProcess.Kill);
+        return Task.CompletedTask;
+    }
+
+    public override async Task UntilBack()
+    {
+        using var http = Health.NewClient();
+        await Until.Works(async () =>
+        {
+            if (!await Health.AreAllAsync(http, State, CancellationToken.None))
+                throw new HttpRequestException("Not yet.");
+        });
+    }
+
+    public override Task KillBroker()
+    {
+        _killed = State.Part("rabbitmq").Process;
+        _killed?.Signal(ChildProcess.Kill);
+        return Task.CompletedTask;
+    }
+
+    public override Task UntilBrokerIsBack() => Until.Works(() =>
+        State.Part("rabbitmq").Process is { IsRunning: true } process && process != _killed && !Ports.IsFree(State.Broker.Amqp)
+            ? Task.CompletedTask
+            : throw new HttpRequestException("Not yet."));
+
+    public override double CpuSeconds() => Cpu().Sum(part => part.Value - _cpu.GetValueOrDefault(part.Key));
+
+    public override double PeakMemoryMiB() =>
+        MeshService.All.Sum(service => State.Part(service.Name).Process is { IsRunning: true } process ? Proc.PeakMemoryMiB(process.Pid) : 0);
+
+    public override ValueTask DisposeAsync()
+    {
+        _api.Dispose();
+        _patience.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private Dictionary<string, double> Cpu() => State.Parts
+        .Where(part => part.Process is not null && part.Name is not (MeshService.Printer or MeshService.Carrier))
+        .ToDictionary(part => part.Name, part => Proc.CpuSeconds(part.Process!.Pid), StringComparer.Ordinal);
+}

@@ -1,0 +1,91 @@
+using System.Globalization;
+using Orafo.Cli.Servers;
+
+namespace Orafo.Cli.Comparing;
+
+/// <summary>A process that listens on a port of its own, and is started again whenever it ends.</summary>
+internal sealed class KeptAlive(string name, IReadOnlyList<string> command, string directory, Watchdog watchdog, Dictionary<string, string?> environment) : IAsyncDisposable
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(2) };
+    private ChildProcess _process = null!;
+    private Task _keeping = Task.CompletedTask;
+    private double _cpuBefore;
+    private double _cpuOfOthers;
+    private double _peakOfOthers;
+
+    public string Url { get; } = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{Ports.Free()}");
+
+    private string Log => Path.Combine(directory, name + ".log");
+
+    /// <summary>Returns when it answers.</summary>
+    public async Task Start(CancellationToken stop)
+    {
+        await Run(stop);
+        _keeping = Keep();
+    }
+
+    /// <summary>SIGKILL; it comes again.</summary>
+    public Task Kill()
+    {
+        _cpuOfOthers += Proc.CpuSeconds(_process.Pid);
+        _peakOfOthers = Math.Max(_peakOfOthers, Proc.PeakMemoryMiB(_process.Pid));
+        return _process.KillAsync();
+    }
+
+    /// <summary>What it has used up to now is not asked about.</summary>
+    public void BeginToCount() => _cpuBefore = Proc.CpuSeconds(_process.Pid);
+
+    public double CpuSeconds() => _cpuOfOthers + Proc.CpuSeconds(_process.Pid) - _cpuBefore;
+
+    public double PeakMemoryMiB() => Math.Max(_peakOfOthers, _process.Exited.IsCompleted ? 0 : Proc.PeakMemoryMiB(_process.Pid));
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _keeping;
+        await _process.DisposeAsync();
+        _http.Dispose();
+        _stopping.Dispose();
+    }
+
+    private async Task Run(CancellationToken stop)
+    {
+        _process = ChildProcess.Start(name, command, new Dictionary<string, string?>(environment, StringComparer.Ordinal) { ["Urls"] = Url }, Log, watchdog, workingDirectory: directory);
+        await Until.True(Answers, _process, Log, TimeSpan.FromMinutes(1), stop);
+    }
+
+    private async Task Keep()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            await _process.Exited.WaitAsync(_stopping.Token).ContinueWith(_ => { }, TaskScheduler.Default);
+            await Task.Delay(Pause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (_stopping.IsCancellationRequested)
+                return;
+            try
+            {
+                await _process.DisposeAsync();
+                await Run(_stopping.Token);
+            }
+            // It is tried again: what it needs may be away, or the end has come.
+            catch (Exception e) when (e is OrafoException or OperationCanceledException)
+            {
+            }
+        }
+    }
+
+    private async Task<bool> Answers(CancellationToken stop)
+    {
+        try
+        {
+            using var answer = await _http.GetAsync(new Uri(Url + "/health/ready"), stop);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !stop.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+}

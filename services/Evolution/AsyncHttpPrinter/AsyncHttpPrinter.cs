@@ -1,0 +1,80 @@
+using Npgsql;
+
+namespace Orafo.Evolution;
+
+/// <summary>Step 3. The handler writes a row and answers; a loop looks for rows and prints them.</summary>
+/// <remarks>
+/// The client no longer waits, and an order survives a crash. But two loops (two instances) find the same row and print it twice; each loads all that is
+/// not printed, however much that is; what fails is tried again because the row is still there, at once and for ever; and a page whose answer was lost
+/// comes out again.
+/// </remarks>
+internal static class AsyncHttpPrinter
+{
+    private const int Loops = 2;
+
+    public static async Task<WebApplication> Build(WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton(NpgsqlDataSource.Create(builder.Configuration.GetConnectionString("Database")!));
+        builder.Services.AddHostedService<Printing>();
+        var app = builder.Build();
+
+        var database = app.Services.GetRequiredService<NpgsqlDataSource>();
+        await using (var create = database.CreateCommand("create table if not exists details (number text primary key, printed boolean not null)"))
+            await create.ExecuteNonQueryAsync();
+
+        app.MapPost("/order", async (Order order, Shop shop) =>
+        {
+            await shop.Details();
+            await using var insert = database.CreateCommand("insert into details (number, printed) values ($1, false)");
+            insert.Parameters.AddWithValue(order.Number);
+            await insert.ExecuteNonQueryAsync();
+            return TypedResults.Accepted((string?)null, order);
+        });
+        app.MapGet("/left", async () => (await NotPrinted(database)).Count);
+        return app;
+    }
+
+    /// <summary>All of them, in memory.</summary>
+    private static async Task<List<string>> NotPrinted(NpgsqlDataSource database)
+    {
+        List<string> numbers = [];
+        await using var select = database.CreateCommand("select number from details where not printed");
+        await using var rows = await select.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+            numbers.Add(rows.GetString(0));
+        return numbers;
+    }
+
+    private sealed class Printing(NpgsqlDataSource database, Shop shop, ILogger<Printing> logger) : BackgroundService
+    {
+        protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+            Task.WhenAll(Enumerable.Range(0, Loops).Select(_ => PrintOnAndOn(stoppingToken)));
+
+        private async Task PrintOnAndOn(CancellationToken stoppingToken)
+        {
+            while (!stoppingToken.IsCancellationRequested)
+            {
+                try
+                {
+                    foreach (var number in await NotPrinted(database))
+                        await PrintOne(number);
+                }
+                catch (Exception e) when (e is HttpRequestException or TaskCanceledException or NpgsqlException)
+                {
+                    logger.LogWarning("{Error}", e.Message);
+                }
+
+                await Task.Delay(shop.Scaled(1), CancellationToken.None);
+            }
+        }
+
+        private async Task PrintOne(string number)
+        {
+            await shop.Print(number);
+            await shop.HandOver();
+            await using var update = database.CreateCommand("update details set printed = true where number = $1");
+            update.Parameters.AddWithValue(number);
+            await update.ExecuteNonQueryAsync();
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using System.Text.Json;
+
+namespace Orafo.Mesh.Tests;
+
+/// <summary>The road from one HTTP handler to here. What goes wrong on it really does: it is counted by what came out of a printer.</summary>
+public sealed class A_comparison
+{
+    [Test]
+    public async Task Shows_what_each_step_loses_and_a_queue_in_the_database_does_not()
+    {
+        var directory = Directory.CreateTempSubdirectory("orafo-comparison-").FullName;
+        try
+        {
+            var before = Testing.Mesh.Leftovers("compare");
+            var (json, html) = (Path.Combine(directory, "report.json"), Path.Combine(directory, "report.html"));
+            var (exitCode, output) = await Testing.Mesh.RunLauncherAsync(
+                "compare", "--orders", "40", "--only", "sync-http", "sync-http-printer", "async-http-printer", "rabbit-request-response", "async-pgq",
+                "--fault", "reply-lost", "--json", json, "--html", html);
+            Assert.That(exitCode, Is.Zero, output);
+
+            var outcomes = JsonDocument.Parse(await File.ReadAllTextAsync(json)).RootElement.GetProperty("outcomes").EnumerateArray().ToList();
+            int Count(string step, string fault, string what) =>
+                outcomes.Single(of => of.GetProperty("step").GetString() == step && of.GetProperty("fault").GetString() == fault).GetProperty(what).GetInt32();
+            using (Assert.EnterMultipleScope())
+            {
+                Assert.That(outcomes, Has.Count.EqualTo(9), "a step without a printer has nothing to lose");
+                Assert.That(Count("sync-http", "none", "accepted"), Is.EqualTo(40));
+                Assert.That(Count("sync-http-printer", "reply-lost", "halfDone"), Is.Positive);
+                Assert.That(Count("async-http-printer", "none", "printedTwice"), Is.Positive, "two loops find the same row");
+                Assert.That(Count("async-http-printer", "reply-lost", "refused"), Is.Zero);
+                Assert.That(Count("rabbit-request-response", "reply-lost", "halfDone"), Is.Positive);
+                foreach (var fault in new[] { "none", "reply-lost" })
+                {
+                    Assert.That(Count("async-pgq", fault, "accepted"), Is.EqualTo(40), fault);
+                    foreach (var harm in new[] { "lost", "stuck", "halfDone", "printedTwice" })
+                        Assert.That(Count("async-pgq", fault, harm), Is.Zero, $"{fault}: {harm}");
+                }
+
+                var page = await File.ReadAllTextAsync(html);
+                Assert.That(page, Does.Contain("<svg").And.Contain("rabbit-request-response").And.Contain("prefers-color-scheme"));
+                Assert.That(page, Does.Not.Contain("src=").And.Not.Contain("href="), "it needs nothing else");
+                Assert.That(Testing.Mesh.Leftovers("compare"), Is.SubsetOf(before));
+            }
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+}
