@@ -57,7 +57,7 @@ public sealed class A_mesh
         var id = order!.ToString().Split('/')[^1];
         var (exitCode, output) = await RunUntil(said => said.Contains("process OrderCompleted", StringComparison.Ordinal), "trace", id, "--json", file);
         Assert.That(exitCode, Is.Zero, output);
-        foreach (var line in new[] { "Ordering      POST /orders", "OrderDetails", "process print_job", "http://127.0.0.1:", "insert into \"idempotency_keys\"" })
+        foreach (var line in new[] { "Ordering      POST /orders", "OrderDetails", "process print_job", "http://127.0.0.1:", "insert into \"order_saga\"" })
             Assert.That(output, Does.Contain(line));
 
         var trace = JsonDocument.Parse(await File.ReadAllTextAsync(file)).RootElement.GetProperty("data")[0];
