@@ -162,6 +162,8 @@ clientsOption.Validators.Add(result =>
 });
 bench.Add(Command("intake", "Measures the intake by itself: orders accepted a second, latency, CPU, memory, while the other services are stopped.", [ordersOption, clientsOption, jsonFileOption],
     (parsed, stop) => BenchCommand.IntakeAsync(parsed.GetValue(ordersOption), parsed.GetValue(clientsOption), parsed.GetValue(jsonFileOption), stop)));
+bench.Add(Command("trace", "Measures what it costs to trace every order, and counts the spans that are dropped.", [warmUpOption, ordersOption, jsonFileOption],
+    (parsed, stop) => BenchCommand.TraceAsync(parsed.GetValue(warmUpOption), parsed.GetValue(ordersOption), parsed.GetValue(jsonFileOption), stop)));
 bench.Add(Command("pgq", "Measures Orafo.Pgq instead: jobs a second and claim latency, on a PostgreSQL of its own.", [waitingOption, workersOption, secondsOption, jsonFileOption],
     (parsed, stop) => QueueBenchCommand.RunAsync(
         parsed.GetValue(waitingOption)!, parsed.GetValue(workersOption)!, TimeSpan.FromSeconds(parsed.GetValue(secondsOption)), parsed.GetValue(jsonFileOption), stop)));
@@ -187,6 +189,7 @@ bench.Add(Command("acknowledgement", "Prints pages that take longer than RabbitM
 var stateOption = new Option<string?>("--state") { Description = "Only those that are scheduled, waiting, running, suspect or parked.", HelpName = "STATE" };
 stateOption.AcceptOnlyFromAmong("scheduled", "waiting", "running", "suspect", "parked");
 var orderArgument = new Argument<Guid>("ORDER") { Description = "The order's id." };
+var jaegerFileOption = new Option<string?>("--json") { Description = "Writes it there, too, in the form that Jaeger's UI loads.", HelpName = "FILE" };
 var anyOrderArgument = new Argument<Guid?>("ORDER") { Description = "The order's id.", Arity = ArgumentArity.ZeroOrOne };
 var fromOption = new Option<string?>("--from") { Description = "All that wait for this printer.", HelpName = "PRINTER" };
 var toOption = new Option<string>("--to") { Description = "The printer that prints them.", HelpName = "PRINTER", Required = true };
@@ -256,6 +259,8 @@ var root = new RootCommand("Orafo: an order mesh. Kill anything at any moment, n
         (parsed, stop) => AuditCommand.RunAsync(Data(parsed), stop)),
     Command("explain", "Where an order is, since when, what it waits for, what was tried, what to do.", [orderArgument, dataOption],
         (parsed, stop) => ExplainCommand.RunAsync(Data(parsed), parsed.GetValue(orderArgument), stop)),
+    Command("trace", "The order's journey through all services, span by span, with times. With JAEGER_URL set, also where Jaeger shows it.", [orderArgument, jaegerFileOption, dataOption],
+        (parsed, stop) => TraceCommand.RunAsync(Data(parsed), parsed.GetValue(orderArgument), parsed.GetValue(jaegerFileOption), stop)),
     Command("outbox", "The messages that the broker refused, why, and when they are sent again.", [retryOption, dataOption],
         (parsed, stop) => OutboxCommand.RunAsync(Data(parsed), parsed.GetValue(retryOption), stop)),
     print,

@@ -49,6 +49,41 @@ public sealed class A_mesh
     }
 
     [Test]
+    public async Task Shows_an_orders_journey_and_gives_it_to_Jaeger()
+    {
+        var order = await _mesh.PlaceAsync(Testing.Mesh.Sample(Good));
+        await _mesh.FollowAsync(order!, "Completed");
+        var file = Path.Combine(_mesh.Directory, "journey.json");
+        var id = order!.ToString().Split('/')[^1];
+        var (exitCode, output) = await RunUntil(said => said.Contains("process OrderCompleted", StringComparison.Ordinal), "trace", id, "--json", file);
+        Assert.That(exitCode, Is.Zero, output);
+        foreach (var line in new[] { "Ordering      POST /orders", "OrderDetails", "process print_job", "http://127.0.0.1:", "insert into \"order_saga\"" })
+            Assert.That(output, Does.Contain(line));
+
+        var trace = JsonDocument.Parse(await File.ReadAllTextAsync(file)).RootElement.GetProperty("data")[0];
+        var spans = trace.GetProperty("spans").EnumerateArray().ToArray();
+        var known = spans.Select(span => span.GetProperty("spanID").GetString()).ToHashSet();
+        using (Assert.EnterMultipleScope())
+        {
+            foreach (var span in spans)
+            {
+                Assert.That(span.GetProperty("traceID").GetString(), Is.EqualTo(trace.GetProperty("traceID").GetString()));
+                Assert.That(trace.GetProperty("processes").TryGetProperty(span.GetProperty("processID").GetString()!, out _));
+                Assert.That(span.GetProperty("references").EnumerateArray().Where(reference => reference.GetProperty("refType").GetString() == "CHILD_OF")
+                    .Select(reference => reference.GetProperty("spanID").GetString()), Is.SubsetOf(known).And.All.Not.EqualTo(span.GetProperty("spanID").GetString()));
+                Assert.That(span.GetProperty("startTime").GetInt64() / 1_000_000, Is.EqualTo(DateTimeOffset.UtcNow.ToUnixTimeSeconds()).Within(600), "in microseconds");
+            }
+
+            Assert.That(spans.Count(span => span.GetProperty("references").GetArrayLength() == 0), Is.EqualTo(1), "one root");
+            Assert.That(trace.GetProperty("processes").EnumerateObject().Select(process => process.Value.GetProperty("serviceName").GetString()), Is.EquivalentTo(SpanCollector.Services));
+        }
+
+        var (unknown, refusal) = await _mesh.RunAsync("trace", Guid.CreateVersion7().ToString());
+        Assert.That((unknown, refusal), Is.EqualTo((1, refusal)));
+        Assert.That(refusal, Does.Contain("No span"));
+    }
+
+    [Test]
     public async Task Gives_clients_their_invoice_and_others_nothing()
     {
         var order = await _mesh.PlaceAsync(Testing.Mesh.Sample(Good));

@@ -107,6 +107,40 @@ public sealed class A_trace
         await service.Effects("answer to traced", messages);
         Assert.That(TracedConsumer.Seen.Distinct().Count(), Is.EqualTo(2 * messages));
         Assert.That(TracedConsumer.Seen.Where(heard => heard.Baggage is null || traces[heard.Baggage] != heard.Trace), Is.Empty);
+
+        // What they shared is in none of their traces, and each leads to the other.
+        var own = traced.Spans.Where(span => traces.Values.Contains(span.TraceId)).ToDictionary(span => span.SpanId);
+        var shared = traced.Spans.Where(span => span.OperationName == "shared transaction").ToArray();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(shared, Is.Not.Empty);
+            Assert.That(shared.Where(span => span.ParentSpanId != default || own.ContainsKey(span.SpanId)), Is.Empty);
+            foreach (var span in shared)
+            {
+                Assert.That(span.Links.Count(), Is.GreaterThan(1).And.EqualTo(span.GetTagItem("messaging.batch.message_count")));
+                Assert.That(span.Links.Select(link => own.GetValueOrDefault(link.Context.SpanId)?.Links.Any(back => back.Context.SpanId == span.SpanId)), Is.All.True);
+            }
+        }
+    }
+
+    [Test]
+    public async Task Says_that_a_message_came_again_or_was_tried_again()
+    {
+        using var traced = new Traced();
+        await using var service = await LedgerService.Start();
+        var id = Guid.CreateVersion7();
+        for (var i = 0; i < 3; i++)
+        {
+            await service.PublishPast(new NoteAndAnswer("twice", 1), id);
+            await service.Effects("answer to twice", 1);
+        }
+
+        await service.Publish(new NoteAndFail("poisoned"));
+        await service.Eventually(async _ => (await service.Broker.QueuesAsync()).GetValueOrDefault("note-and-fail_error"), messages => messages == 1);
+        Assert.That(Events("duplicate dropped"), Has.Length.EqualTo(2));
+        Assert.That(Events("message retried").Select(retried => retried.Tags.Single()), Is.EqualTo(Enumerable.Range(1, 5).Select(retry => KeyValuePair.Create<string, object?>("orafo.retry", retry))));
+
+        ActivityEvent[] Events(string name) => [.. traced.Spans.SelectMany(span => span.Events).Where(happened => happened.Name == name)];
     }
 
     private static Task<LedgerService> Start() =>

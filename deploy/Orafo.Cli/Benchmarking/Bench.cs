@@ -18,8 +18,10 @@ namespace Orafo.Cli.Benchmarking;
 /// <param name="screen">Hears how far it is.</param>
 internal sealed class Bench(MeshState state, HttpClient api, string postgres, string order, int warmUp, int orders, IReadOnlyList<int> backlogs, TextWriter screen) : IDisposable
 {
+    /// <summary>Placed one at a time, beside those that it is told.</summary>
+    public const int LoneOrders = 50;
+
     private const int Clients = 32;
-    private const int LoneOrders = 50;
     private static readonly TimeSpan BetweenLoneOrders = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);
 

@@ -18,17 +18,22 @@ internal static class BenchCommand
     /// <param name="json">Where the figures go as JSON, besides the screen.</param>
     public static async Task<int> RunAsync(int warmUp, int orders, IReadOnlyList<int> backlogs, string? json, CancellationToken stop)
     {
-        var report = await OwnMesh.Run("bench", Measure, stop);
+        var report = await OwnMesh.Run("bench", data => Measure(data, warmUp, orders, backlogs, stop), stop);
         Console.Write(report.Table());
         await Write(report, json, stop);
         return 0;
+    }
 
-        async Task<BenchReport> Measure(DataDirectory data)
-        {
-            var state = MeshState.Load(data)!;
-            using var bench = new Bench(state, Intake.Connect(data), Ordering(state, data), await Sample(stop), warmUp, orders, backlogs, Console.Out);
-            return await bench.Run(stop);
-        }
+    /// <param name="warmUp">How many before it measures.</param>
+    /// <param name="orders">How many.</param>
+    /// <param name="json">Where the figures go as JSON, besides the screen.</param>
+    /// <returns>0 only if no span was dropped and tracing costs no more than it may.</returns>
+    public static async Task<int> TraceAsync(int warmUp, int orders, string? json, CancellationToken stop)
+    {
+        var report = await new TraceBench(data => Measure(data, warmUp, orders, [], stop), warmUp + Bench.LoneOrders + orders, Console.Out).Run(stop);
+        Console.Write(report.Table());
+        await Write(report, json, stop);
+        return report.IsAsPromised ? 0 : 1;
     }
 
     /// <param name="orders">How many.</param>
@@ -47,6 +52,13 @@ internal static class BenchCommand
             using var api = Intake.Connect(data);
             return await new IntakeBench(state, api, Ordering(state, data), await Sample(stop), orders, clients, Console.Out).Run(stop);
         }
+    }
+
+    private static async Task<BenchReport> Measure(DataDirectory data, int warmUp, int orders, IReadOnlyList<int> backlogs, CancellationToken stop)
+    {
+        var state = MeshState.Load(data)!;
+        using var bench = new Bench(state, Intake.Connect(data), Ordering(state, data), await Sample(stop), warmUp, orders, backlogs, Console.Out);
+        return await bench.Run(stop);
     }
 
     private static string Ordering(MeshState state, DataDirectory data) => Databases.ConnectionString(

@@ -37,7 +37,7 @@ internal static class UpCommand
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
-        await using var supervisor = new Supervisor(data, printSeconds, announcer);
+        await using var supervisor = new Supervisor(data, printSeconds, announcer, new() { CollectsTraces = true });
         try
         {
             await supervisor.RunAsync(

@@ -29,6 +29,10 @@ public sealed class DataDirectory
     public string Migrated => In("migrated.json");
     public string Printer => In("printer");
     public string Carrier => In("carrier");
+
+    /// <summary>The spans that were collected.</summary>
+    public string Traces => In("traces");
+
     public string SupervisorLog => Log("supervisor");
     public string Postgres => System.IO.Path.Combine(ForServers, "postgres");
     public string RabbitMq => System.IO.Path.Combine(ForServers, "rabbitmq");

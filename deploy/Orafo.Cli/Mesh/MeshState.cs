@@ -16,6 +16,9 @@ public sealed record MeshState
     public required BrokerPorts Broker { get; init; }
     public required IReadOnlyList<PartState> Parts { get; init; }
 
+    /// <summary>Where the environment has the services export their spans; null if they are collected here, or not at all.</summary>
+    public string? TracesTo { get; init; }
+
     /// <summary>The small process that stops everything should the supervisor be killed.</summary>
     public ProcessId? Watchdog { get; init; }
 

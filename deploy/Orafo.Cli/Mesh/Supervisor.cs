@@ -1,5 +1,6 @@
 using System.Globalization;
 using Orafo.Cli.Servers;
+using Orafo.Cli.Tracing;
 
 namespace Orafo.Cli.Mesh;
 
@@ -21,6 +22,8 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly HttpClient _health = Health.NewClient();
     private readonly PostgresPart _postgres;
     private readonly BrokerPart _broker;
+    private readonly string? _tracesTo = Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT") is { Length: > 0 } elsewhere ? elsewhere : null;
+    private readonly OtlpReceiver? _traces;
     private readonly Lock _saving = new();
     private List<Part> _services = [];
     private string? _invoiceService;
@@ -43,6 +46,8 @@ internal sealed class Supervisor : IAsyncDisposable
         _operatorKey = Operators.EnsureKey(data);
         _postgres = new PostgresPart(data, _secrets, _watchdog, _settings.Postgres);
         _broker = new BrokerPart(data, _secrets, _watchdog);
+        if (_settings.CollectsTraces && _tracesTo is null)
+            _traces = OtlpReceiver.Start(new TraceStore(data.Traces).Add);
     }
 
     /// <summary>Until <paramref name="stop"/>; the processes are stopped by disposal.</summary>
@@ -80,6 +85,9 @@ internal sealed class Supervisor : IAsyncDisposable
         // Stops what a part was just starting when it was told to stop.
         _watchdog.Dispose();
         _health.Dispose();
+        // After the services, which export their last spans when they stop.
+        if (_traces is not null)
+            await _traces.DisposeAsync();
         await _lock.DisposeAsync();
     }
 
@@ -173,7 +181,7 @@ internal sealed class Supervisor : IAsyncDisposable
         var password = _secrets.Services[service.Name];
         return new ServicePart(
             service.Name, service.Project, service.Port,
-            new Dictionary<string, string?>(_settings.Services, StringComparer.Ordinal)
+            new Dictionary<string, string?>([.. _traces?.Environment ?? new Dictionary<string, string?>(), .. _settings.Services], StringComparer.Ordinal)
             {
                 ["ConnectionStrings__Database"] = Databases.ConnectionString(_postgres.Server!.Port, service.Database, service.Database, password),
                 ["ConnectionStrings__Broker"] = MeshState.AmqpUri(_broker.Ports.Amqp, service.Database, password),
@@ -230,6 +238,7 @@ internal sealed class Supervisor : IAsyncDisposable
                 Watchdog = _watchdog.Id,
                 IsUp = _isUp,
                 PrintSeconds = _printSeconds,
+                TracesTo = _tracesTo,
                 PostgresPort = _postgres.Server?.Port ?? 0,
                 Broker = _broker.Ports,
                 Parts = [.. Parts.SelectMany(part => part.Companions.Prepend(part.State))],

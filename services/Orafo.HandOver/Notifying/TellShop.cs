@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Orafo.Contracts;
 using Orafo.Pgq;
+using Orafo.ServiceDefaults;
 using Orafo.ServiceDefaults.Webhooks;
 
 namespace Orafo.HandOver.Notifying;
@@ -35,6 +36,7 @@ public sealed class TellShopHandler(Shop shop, WebhookSender sender, IOptions<No
 {
     public async Task<JobOutcome> Handle(Job<TellShop> job, CancellationToken cancellationToken)
     {
+        OrderSpan.BelongsTo(job.Payload.Order.OrderId);
         if (shop.Find(job.Group) is not { } receiver)
             return JobOutcome.Park($"There is no receiver '{job.Group}'.");
         var said = new CloudEvent<ShippedOrder>

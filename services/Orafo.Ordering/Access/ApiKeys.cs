@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.RateLimiting;
@@ -94,8 +95,9 @@ public sealed class ApiKeys(IServiceScopeFactory scopes, TimeProvider time) : ID
 
     private async Task<Known?> Ask(string prefix, ConcurrencyLimiter line)
     {
-        // Not on the thread of the first who asks: whoever comes meanwhile must find the task.
+        // Not on the thread of the first who asks: whoever comes meanwhile must find the task. Nor in that one's trace: it is for all.
         await Task.Yield();
+        Activity.Current = null;
         try
         {
             var at = time.GetTimestamp();

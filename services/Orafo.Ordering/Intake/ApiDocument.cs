@@ -41,7 +41,7 @@ internal static class ApiDocument
         Gross = 94.79m,
         Timeline =
         [
-            new(nameof(OrderStateMachine.GettingDetails), At) { TraceId = "4bf92f3577b34da6a3ce929d0e0e4736" },
+            new(nameof(OrderStateMachine.GettingDetails), At) { TraceId = "4bf92f3577b34da6a3ce929d0e0e4736", SpanId = "00f067aa0ba902b7" },
             new(nameof(OrderStateMachine.Invoicing), At.AddMilliseconds(40)),
             new(nameof(OrderStateMachine.HandingOver), At.AddSeconds(5)),
         ],

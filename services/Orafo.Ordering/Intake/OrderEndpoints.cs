@@ -132,6 +132,7 @@ internal static class OrderEndpoints
 
         var now = time.GetStorableNow();
         var order = OrderOf(Guid.CreateVersion7(now), now);
+        OrderSpan.BelongsTo(order.Id);
         // Before it is stored: nobody need ask whether it is settled already.
         using var waiter = wait is null ? null : watch.TryWatch(order.Id, client);
         try
@@ -169,6 +170,7 @@ internal static class OrderEndpoints
 
         async Task<IResult> AnswerAgain(IdempotencyKey earlier)
         {
+            OrderSpan.BelongsTo(earlier.OrderId);
             if (!IsOf(earlier))
                 return Problems.KeyReused.Because("A new order needs a new key.");
             // An order from before there were clients is nobody's to look at.

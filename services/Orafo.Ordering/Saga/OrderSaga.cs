@@ -90,7 +90,7 @@ public sealed class OrderSaga : SagaStateMachineInstance
         StepAttempts = 1,
         StepSince = order.SubmittedAt,
         IsWatched = true,
-        Timeline = [new(nameof(OrderStateMachine.GettingDetails), order.SubmittedAt) { TraceId = OrderTransition.CurrentTrace }],
+        Timeline = [new(nameof(OrderStateMachine.GettingDetails), order.SubmittedAt) { TraceId = OrderTransition.CurrentTrace, SpanId = OrderTransition.CurrentSpan }],
     };
 
     public GetOrderDetails GetDetails() => new()
@@ -155,6 +155,10 @@ public sealed record OrderTransition(string State, DateTimeOffset At)
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? TraceId { get; init; }
 
+    /// <summary>W3C Trace Context: of the request that placed it, to which other traces of the order are linked; null of what came after.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? SpanId { get; init; }
+
     /// <summary>Why, where somebody said so: for people, never personal data.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Reason { get; init; }
@@ -165,4 +169,14 @@ public sealed record OrderTransition(string State, DateTimeOffset At)
 
     /// <summary>Null where nobody traces.</summary>
     internal static string? CurrentTrace => Activity.Current?.TraceId.ToHexString();
+
+    internal static string? CurrentSpan => Activity.Current?.SpanId.ToHexString();
+
+    /// <summary>Links the current span with the request that placed the order, if it is in another trace: the order was resumed, cancelled, or asked for again.</summary>
+    /// <param name="timeline">The order's.</param>
+    internal static void LinkToFirst(IReadOnlyList<OrderTransition> timeline)
+    {
+        if (timeline is [{ TraceId: { } trace, SpanId: { } span }, ..] && Activity.Current is { } current && current.TraceId.ToHexString() != trace)
+            current.AddLink(new(new(ActivityTraceId.CreateFromString(trace), ActivitySpanId.CreateFromString(span), ActivityTraceFlags.Recorded, isRemote: true)));
+    }
 }

@@ -210,18 +210,22 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
         order.AfterCommit(() => watch.Settle(id));
     }
 
-    private void Note(BehaviorContext<OrderSaga> order, string? reason = null) => order.Saga.Timeline =
-    [
-        .. order.Saga.Timeline,
-        new(order.Saga.CurrentState, _time.GetStorableNow())
-        {
-            On = order.SupportedMessageTypes.FirstOrDefault() is { } urn ? urn[(urn.LastIndexOf(':') + 1)..] : null,
-            MessageId = order.MessageId,
-            TraceId = OrderTransition.CurrentTrace,
-            Reason = reason,
-            By = WhoAsked(order),
-        },
-    ];
+    private void Note(BehaviorContext<OrderSaga> order, string? reason = null)
+    {
+        OrderTransition.LinkToFirst(order.Saga.Timeline);
+        order.Saga.Timeline =
+        [
+            .. order.Saga.Timeline,
+            new(order.Saga.CurrentState, _time.GetStorableNow())
+            {
+                On = order.SupportedMessageTypes.FirstOrDefault() is { } urn ? urn[(urn.LastIndexOf(':') + 1)..] : null,
+                MessageId = order.MessageId,
+                TraceId = OrderTransition.CurrentTrace,
+                Reason = reason,
+                By = WhoAsked(order),
+            },
+        ];
+    }
 
     private static string? WhoAsked(ConsumeContext order) =>
         order.TryGetMessage<CancelOrder>(out var cancel) ? cancel.Message.RequestedBy

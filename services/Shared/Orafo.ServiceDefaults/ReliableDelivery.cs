@@ -19,6 +19,7 @@ public static class ReliableDelivery
     public static void UseReliableDelivery<TDbContext>(this IReceiveEndpointConfigurator endpoint, IRegistrationContext context)
         where TDbContext : DbContext
     {
+        endpoint.UseExecute(message => OrderSpan.BelongsTo(message.CorrelationId));
         endpoint.UseMessageRetry(retry => retry.SetRetryPolicy(_ => new ReliableRetryPolicy()));
         endpoint.UseEntityFrameworkOutbox<TDbContext>(context);
     }

@@ -73,6 +73,7 @@ public static class ServiceDefaultsExtensions
         };
         builder.Services.AddSingleton(services => new NpgsqlDataSourceBuilder(connection.ConnectionString)
             .UseLoggerFactory(services.GetRequiredService<ILoggerFactory>())
+            .ConfigureTracing(Telemetry.Commands)
             .Build());
         builder.Services.AddDbContextPool<TDbContext>((services, options) =>
         {

@@ -36,6 +36,8 @@ internal sealed class IntakeService : IAsyncDisposable
     /// <summary>As its superuser.</summary>
     public string Database { get; }
 
+    public Uri Address => _address;
+
     public IServiceProvider Services => _factory.Services;
 
     /// <summary>One for all tests that have clients of their own and leave the service as it is.</summary>

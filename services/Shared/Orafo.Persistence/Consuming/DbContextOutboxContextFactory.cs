@@ -19,6 +19,7 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
     public async Task Send<T>(ConsumeContext<T> context, OutboxConsumeOptions consumeOptions, IPipe<OutboxConsumeContext<T>> next) where T : class
     {
         TraceHeaders.Restore(context);
+        DeliveryEvents.Began(context);
         var batch = BatchMembers.Of(typeof(T));
         Guid[] messageIds = batch is null
             ? [context.GetOriginalMessageId() ?? throw new MessageException(typeof(T), "A message without an id cannot be told from its duplicates.")]
@@ -86,7 +87,11 @@ internal sealed class DbContextOutboxContextFactory<TDbContext>(
         Task Handle(Delivery<TDbContext> handled, UnitOfWork<TDbContext> unit, bool isDuplicate)
         {
             if (isDuplicate)
+            {
+                DeliveryEvents.IsDuplicate();
                 LogContext.Debug?.Log("Dropped a duplicate of {MessageId}", messageIds[0]);
+            }
+
             if (unit.Lease is { } lease)
                 scope.Share(lease);
             var consumed = handled.Entered is { } entered && batch is not null ? (ConsumeContext<T>)batch.Keep(context, entered) : context;

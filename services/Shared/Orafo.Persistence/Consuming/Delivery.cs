@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 
 namespace MassTransit.EntityFrameworkCoreIntegration;
@@ -32,6 +33,9 @@ internal sealed class Delivery<TDbContext>(
 
     /// <summary>Whether there is a row that counts the attempts at it.</summary>
     public bool IsCounted { get; set; }
+
+    /// <summary>Of the message that was delivered, or of whatever else it belongs to; null if that is not traced.</summary>
+    public Activity? Span { get; } = Activity.Current;
 
     /// <summary>What its receive context asks for: rolled back in the end; null if it is meant.</summary>
     public Rehearsal? Rehearsal { get; init; }

@@ -58,6 +58,7 @@ internal sealed class DeliveryGroups<TDbContext>(
     {
         if (lease is not null)
             await lease.Turn.WaitAsync(cancellationToken);
+        using var span = SharedSpan.OfTransaction(group.Deliveries);
         try
         {
             await new UnitOfWork<TDbContext>(db, lease, group, isCareful, options, signal, handoff, instruments, time).Run(cancellationToken);

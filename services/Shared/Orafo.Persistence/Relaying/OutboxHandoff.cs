@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using MassTransit.Configuration;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -155,6 +156,8 @@ internal sealed class OutboxHandoff<TDbContext>(
     {
         if (messages.Length == 0)
             return;
+        // It is no part of what stored them.
+        Activity.Current = null;
         var bytes = messages.Sum(message => message.InMemory!.Body.Length);
         Interlocked.Add(ref _bytes, bytes);
         try

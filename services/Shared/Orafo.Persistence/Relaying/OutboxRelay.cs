@@ -155,7 +155,7 @@ internal sealed class OutboxRelay<TDbContext>(
             return await look.ExecuteScalarAsync(cancellationToken) as TimeSpan?;
         }
 
-        using var span = RelaySpan.Start(claimed);
+        using var span = SharedSpan.OfRelay(claimed);
         var outcomes = await Task.WhenAll(claimed.GroupBy(message => message.OutboxId).Select(messages => Send([.. messages], cancellationToken)));
         await Judge(outcomes, cancellationToken);
 

@@ -43,6 +43,8 @@ internal sealed class OutboxSender<TDbContext>(
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(options.MessageDeliveryTimeout);
+        // A span that nobody samples: what hangs on it is in no trace, unless a batch of the relay is, which then asks.
+        using var span = new Activity("outbox probe").Start();
         try
         {
             await bus.Publish(new OutboxProbe(), timeout.Token).WaitAsync(timeout.Token);
@@ -59,7 +61,7 @@ internal sealed class OutboxSender<TDbContext>(
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(options.MessageDeliveryTimeout);
-        var attempt = new OneAttempt(message, RelaySpan.Current, options.IsRefusal, time.GetUtcNow());
+        var attempt = new OneAttempt(message, SharedSpan.CurrentRelay, options.IsRefusal, time.GetUtcNow());
         // Its span hangs on the one that published it, which its headers name; not on whatever this thread did last.
         Activity.Current = null;
         var endpoint = await bus.GetSendEndpoint(message.DestinationAddress).WaitAsync(timeout.Token);

@@ -155,7 +155,7 @@ public sealed class JobQueue<TPayload>
     {
         await using var retry = _database.CreateCommand(_statements.Retry);
         retry.Parameters.Add(new() { Value = id });
-        var isRetried = await retry.ExecuteNonQueryAsync(cancellationToken) > 0;
+        var isRetried = IsRetried(await retry.ExecuteScalarAsync(cancellationToken));
         if (isRetried)
             Wake();
         return isRetried;
@@ -165,7 +165,15 @@ public sealed class JobQueue<TPayload>
     public async Task<bool> RetryAsync(NpgsqlTransaction transaction, Guid id, CancellationToken cancellationToken = default)
     {
         await using var retry = new NpgsqlCommand(_statements.Retry, transaction.Connection, transaction) { Parameters = { new() { Value = id } } };
-        return await retry.ExecuteNonQueryAsync(cancellationToken) > 0;
+        return IsRetried(await retry.ExecuteScalarAsync(cancellationToken));
+    }
+
+    /// <summary>Whether there was such a job. Its attempts stay in the trace of its publisher, and whoever has it retried is linked with that.</summary>
+    private static bool IsRetried(object? traceParent)
+    {
+        if (ActivityContext.TryParse(traceParent as string, null, isRemote: true, out var publisher) && Activity.Current is { } retrying && retrying.TraceId != publisher.TraceId)
+            retrying.AddLink(new ActivityLink(publisher));
+        return traceParent is not null;
     }
 
     /// <summary>Moves a job to another group, with all attempts before it, unless it is running.</summary>

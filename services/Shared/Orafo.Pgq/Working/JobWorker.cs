@@ -543,7 +543,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             publisher = default;
         var span = PgqMeter.Spans.StartActivity($"process {_queue.Name}", ActivityKind.Consumer, publisher);
         span?.SetTag("messaging.system", "pgq").SetTag("messaging.operation.type", "process").SetTag("messaging.operation.name", "process")
-            .SetTag("messaging.destination.name", _queue.Name).SetTag("messaging.message.id", job.Id).SetTag("orafo.attempt", job.Attempts);
+            .SetTag("messaging.destination.name", _queue.Name).SetTag("messaging.message.id", job.Id.ToString()).SetTag("orafo.attempt", job.Attempts);
         return span;
     }
 
