@@ -5,7 +5,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
 using OpenTelemetry;
-using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 using Orafo.Pgq;
@@ -24,7 +23,6 @@ internal static class Telemetry
             .ConfigureResource(resource => resource.AddService(
                 builder.Environment.ApplicationName, serviceInstanceId: $"{Environment.MachineName}-{Environment.ProcessId}"))
             .WithTracing(Traces)
-            .WithMetrics(Metrics)
             .UseOtlpExporter();
         return builder;
     }
@@ -34,7 +32,4 @@ internal static class Telemetry
         .AddHttpClientInstrumentation()
         .AddNpgsql()
         .AddSource("MassTransit", PersistenceMeter.Name, PgqMeter.Name);
-
-    private static void Metrics(MeterProviderBuilder metrics) => metrics
-        .AddMeter(PersistenceMeter.Name, PgqMeter.Name);
 }
