@@ -77,7 +77,7 @@ public sealed class Depot : IDisposable
             Count(entry);
         foreach (var key in _asked.Read())
             _parcels[key] = Known(key) with { Asked = Known(key).Asked + 1 };
-        logger.LogInformation("{Parcels} parcels remembered", _keys.Count);
+        DepotLog.Remembered(logger, _keys.Count);
     }
 
     /// <summary>What was booked, asked for or recalled, in the order of its key.</summary>
@@ -276,4 +276,11 @@ public sealed class CarrierException(int status, string type, string title, Time
 
     /// <summary>When to come again, if it knows.</summary>
     public TimeSpan? RetryAfter { get; } = retryAfter;
+}
+
+/// <summary>What the depot says.</summary>
+internal static partial class DepotLog
+{
+    [LoggerMessage(LogLevel.Information, "{Parcels} parcels remembered")]
+    public static partial void Remembered(ILogger logger, int parcels);
 }

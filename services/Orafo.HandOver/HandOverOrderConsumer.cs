@@ -49,7 +49,7 @@ public sealed class HandOverOrderConsumer(HandOverDb db, JobQueue<BookParcel> bo
                 await SeeToBooking(earlier, context);
                 break;
             default:
-                logger.LogInformation("Order {OrderId} is {State} and is not handed over", command.OrderId, shipment.State);
+                HandOverLog.NotHandedOver(logger, command.OrderId, shipment.State);
                 break;
         }
     }

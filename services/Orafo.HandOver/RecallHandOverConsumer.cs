@@ -28,7 +28,7 @@ public sealed class RecallHandOverConsumer(
             case null:
                 var now = time.GetStorableNow();
                 db.Shipments.Add(new() { OrderId = orderId, State = Shipment.Recalled, AskedAt = now, RecalledAt = now });
-                logger.LogInformation("Order {OrderId} is recalled before it was to be handed over, and will not be", orderId);
+                HandOverLog.RecalledBefore(logger, orderId);
                 await Answer(context);
                 break;
             case { State: Shipment.Recalled }:

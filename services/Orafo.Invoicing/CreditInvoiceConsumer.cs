@@ -30,7 +30,7 @@ public sealed class CreditInvoiceConsumer(InvoicingDb db, JobQueue<PrintInvoice>
             creditNote = Issue(command, invoice, prefetched);
             if (!invoice.IsDelivered)
                 await jobs.AskToCancelAsync((NpgsqlTransaction)db.Database.CurrentTransaction!.GetDbTransaction(), command.OrderId, context.CancellationToken);
-            logger.LogDebug("Order {OrderId} has credit note {CreditNoteNumber}", command.OrderId, creditNote.Number);
+            InvoicingLog.Credited(logger, command.OrderId, creditNote.Number);
         }
         else if (creditNote is null && !prefetched.Withheld.Contains(command.OrderId))
         {

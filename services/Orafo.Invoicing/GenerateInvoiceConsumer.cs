@@ -28,7 +28,7 @@ public sealed class GenerateInvoiceConsumer(
         RequireKnownMedium(command);
         var prefetched = context.Prefetched<InvoicesToIssue>();
         if (prefetched.Credited.Contains(command.OrderId))
-            logger.LogInformation("Order {OrderId} is credited, and gets no invoice or no other paper", command.OrderId);
+            InvoicingLog.IsCredited(logger, command.OrderId);
         else if (prefetched.Issued.TryGetValue(command.OrderId, out var invoice))
             await SeeToDelivery(invoice, prefetched, context);
         else if (command.Delivery != InvoiceMedium.Electronic && DocumentMapping.RefusalOf(command.Totals.Currency, command.Lines, command.Customer) is { } refusal)
@@ -39,7 +39,7 @@ public sealed class GenerateInvoiceConsumer(
 
     private async Task Deliver(Invoice invoice, string? medium, ConsumeContext context)
     {
-        logger.LogDebug("Order {OrderId} has invoice {InvoiceNumber}", invoice.OrderId, invoice.Number);
+        context.AfterCommit(() => InvoicingLog.Issued(logger, invoice.OrderId, invoice.Number));
         if (medium == InvoiceMedium.Electronic)
         {
             var delivery = new InvoiceDelivery
@@ -86,7 +86,7 @@ public sealed class GenerateInvoiceConsumer(
     /// <summary>There is no page of such an invoice, so it takes no number.</summary>
     private Task SayItCannotBePrinted(GenerateInvoice command, Refusal refusal, ConsumeContext context)
     {
-        logger.LogWarning("Order {OrderId} gets no invoice: it is wanted on paper, and {Rule} is broken", command.OrderId, refusal.Rule);
+        InvoicingLog.NoPage(logger, command.OrderId, refusal.Rule);
         return context.Publish(
             new InvoiceFailed { OrderId = command.OrderId, Reason = $"The invoice cannot be printed ({refusal.Rule}). {refusal.Reason}" }, context.CancellationToken);
     }

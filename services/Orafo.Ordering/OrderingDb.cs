@@ -81,6 +81,8 @@ public sealed class OrderingDb(DbContextOptions<OrderingDb> options) : DbContext
             saga.Property(x => x.Gross).HasColumnType("numeric");
             // Changes once in an order's life, unless something goes wrong.
             saga.HasIndex(x => x.CorrelationId).HasDatabaseName("ix_order_saga_watched").HasFilter("is_watched");
+            // Nothing in the life of an order that goes well: only one that is suspended is in it, and found.
+            saga.HasIndex(x => x.CorrelationId, "Suspended").HasDatabaseName("ix_order_saga_suspended").HasFilter("suspended_in is not null");
         });
 
         modelBuilder.AddJobQueue(TellClient.Queue);

@@ -4,6 +4,7 @@ using Orafo.Contracts;
 using Orafo.Ordering;
 using Orafo.Ordering.Access;
 using Orafo.Ordering.Intake;
+using Orafo.Ordering.Monitoring;
 using Orafo.Ordering.Notifying;
 using Orafo.Ordering.Saga;
 using Orafo.Pgq;
@@ -36,9 +37,11 @@ builder.Services.AddOptions<StepOptions>().BindConfiguration(StepOptions.Section
 builder.Services.AddHostedService<OverdueSteps>();
 builder.Services.AddSingleton<OrderWatch>();
 builder.Services.AddHostedService(services => services.GetRequiredService<OrderWatch>());
-builder.Services.AddStateObserver<OrderSaga, OrderWatchObserver>();
+builder.Services.AddSingleton<OrderWatchObserver>();
 builder.Services.AddSingleton<OrderPace>();
-builder.Services.AddStateObserver<OrderSaga, OrderPace>(services => services.GetRequiredService<OrderPace>());
+builder.Services.AddSingleton<OrderingInstruments>();
+builder.Services.AddSingleton<OrderTransitions>();
+builder.Services.AddHostedService<OrderCensus>();
 builder.Services.AddHostedService<IdempotencyCleanup>();
 builder.Services.AddOptions<IntakeOptions>().BindConfiguration("Intake").ValidateDataAnnotations().ValidateOnStart();
 builder.Services.AddHttpClient(InvoiceService.HttpClient, (services, http) =>
@@ -54,6 +57,12 @@ builder.Services.AddApiDocument();
 var app = builder.Build();
 if (args is ["keys", .. var command])
     return await KeysCommand.RunAsync(app.Services, command, Console.Out, Console.Error);
+
+// Not registered as observers: MassTransit connects those once for each endpoint that has the saga, and the rehearsal's is one more.
+var machine = app.Services.GetRequiredService<OrderStateMachine>();
+machine.ConnectStateObserver(app.Services.GetRequiredService<OrderWatchObserver>());
+machine.ConnectStateObserver(app.Services.GetRequiredService<OrderPace>());
+machine.ConnectStateObserver(app.Services.GetRequiredService<OrderTransitions>());
 
 app.UseServiceDefaults();
 app.UseAccess();

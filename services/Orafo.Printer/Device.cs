@@ -86,7 +86,7 @@ public sealed class Device : IDisposable
             Count(page);
         foreach (var invoiceNumber in _begunPages.Read())
             _begun.AddOrUpdate(invoiceNumber, 1, (_, times) => times + 1);
-        logger.LogInformation("{Trays} trays, {PrintSeconds} s a page, {Pages} pages remembered", options.Value.Trays, options.Value.PrintSeconds, _pages.Count);
+        DeviceLog.Ready(logger, options.Value.Trays, options.Value.PrintSeconds, _pages.Count);
     }
 
     /// <summary>They are numbered from 1.</summary>
@@ -259,4 +259,11 @@ public sealed class Device : IDisposable
         _met.AddOrUpdate(fault, 1, (_, times) => times + 1);
         return true;
     }
+}
+
+/// <summary>What the device says.</summary>
+internal static partial class DeviceLog
+{
+    [LoggerMessage(LogLevel.Information, "{Trays} trays, {PrintSeconds} s a page, {Pages} pages remembered")]
+    public static partial void Ready(ILogger logger, int trays, double printSeconds, int pages);
 }

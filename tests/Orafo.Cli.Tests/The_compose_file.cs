@@ -61,7 +61,7 @@ public sealed partial class The_compose_file
     {
         // Colon in code and in appsettings.json, double underscore in the environment.
         var sources = Directory.EnumerateFiles(System.IO.Path.Combine(Repository.Root, "services"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText).ToArray();
-        var settings = Services.Keys.Cast<string>().Where(name => name is not ("postgres" or "rabbitmq" or "queue-policy" or "jaeger")).SelectMany(name => Environment(name).Keys).Where(key => key.Contains("__", StringComparison.Ordinal)).Distinct();
+        var settings = Services.Keys.Cast<string>().Where(name => ((Dictionary<object, object>)Services[name]).ContainsKey("build")).SelectMany(name => Environment(name).Keys).Where(key => key.Contains("__", StringComparison.Ordinal)).Distinct();
         foreach (var parts in settings.Select(setting => setting.Split("__")))
             Assert.That(sources.Any(source => source.Contains($"\"{parts[0]}:{parts[1]}\"", StringComparison.Ordinal)
                 || (source.Contains(parts[1], StringComparison.Ordinal) && (source.Contains($"BindConfiguration(\"{parts[0]}\")", StringComparison.Ordinal) || parts[0] == "ConnectionStrings" || sources.Any(other => other.Contains($"BindConfiguration(\"{parts[0]}\")", StringComparison.Ordinal))))), Is.True, string.Join("__", parts));
@@ -77,10 +77,25 @@ public sealed partial class The_compose_file
     }
 
     [Test]
+    public void Gives_the_operator_of_the_broker_no_right_to_anything() =>
+        Assert.That(List("queue-operator", "command").Single(), Does.Contain("user name=operator tags=monitoring ").And.Contain("vhost=orafo user=operator configure='^$$' write='^$$' read='^$$'"));
+
+    [Test]
+    public void Shows_Prometheus_every_service_and_Grafana_every_dashboard()
+    {
+        var scraped = File.ReadAllText(System.IO.Path.Combine(Repository.Root, "deploy", "observability", "prometheus.yml"));
+        foreach (var service in MeshService.All)
+            Assert.That(scraped, Does.Contain($"\"{service.Name}:8080\""));
+        foreach (var file in List("prometheus", "volumes").Concat(List("grafana", "volumes")).Select(volume => volume.Split(':')[0]).Where(file => file.StartsWith("./", StringComparison.Ordinal)))
+            Assert.That(System.IO.Path.Exists(System.IO.Path.Combine(Repository.Root, file)), file);
+        Assert.That(List("grafana", "volumes"), Does.Contain("./deploy/observability/dashboards:/dashboards:ro"));
+    }
+
+    [Test]
     public void Pins_every_image_and_holds_no_password()
     {
         var images = Services.Values.Cast<Dictionary<object, object>>().Where(service => service.ContainsKey("image")).Select(service => (string)service["image"]).ToArray();
-        Assert.That(images, Has.Length.EqualTo(4).And.All.Matches(@":\d+\.\d+"));
+        Assert.That(images, Has.Length.EqualTo(7).And.All.Matches(@":v?\d+\.\d+"));
         Assert.That(Password().Matches(Text).Select(match => match.Groups[1].Value), Is.All.StartsWith("${ORAFO_"));
     }
 
@@ -99,6 +114,6 @@ public sealed partial class The_compose_file
     [GeneratedRegex(@"\$\{(\w+)")]
     private static partial Regex Variable();
 
-    [GeneratedRegex(@"(?:Password=|PASSWORD: |_PASS: |--password=|orafo:)(\S+)")]
+    [GeneratedRegex(@"(?:Password=|PASSWORD: |_PASS: |--password=| password=|orafo:)(\S+)")]
     private static partial Regex Password();
 }

@@ -9,13 +9,19 @@ public static class Eventually
     /// <param name="condition">Looked at again and again.</param>
     /// <param name="what">It says, for the message.</param>
     /// <exception cref="TimeoutException">Not within three minutes.</exception>
-    public static async Task Holds(Func<Task<bool>> condition, string what)
+    public static Task Holds(Func<Task<bool>> condition, string what) => Holds(condition, () => what);
+
+    /// <summary>Returns as soon as it holds.</summary>
+    /// <param name="condition">Looked at again and again.</param>
+    /// <param name="what">It says, for the message; asked for at the end.</param>
+    /// <exception cref="TimeoutException">Not within three minutes.</exception>
+    public static async Task Holds(Func<Task<bool>> condition, Func<string> what)
     {
         var started = TimeProvider.System.GetTimestamp();
         while (!await condition())
         {
             if (TimeProvider.System.GetElapsedTime(started) > Patience)
-                throw new TimeoutException($"After {Patience.TotalMinutes} minutes it is not so: {what}.");
+                throw new TimeoutException($"After {Patience.TotalMinutes} minutes it is not so: {what()}.");
             await Task.Delay(20); // The interval of looking, not the time to wait.
         }
     }

@@ -32,7 +32,14 @@ internal static class StatusCommand
     {
         api = state.Url(MeshService.Ordering),
         apiKey,
-        management = new { url = $"http://127.0.0.1:{state.Broker.Management}", user = BrokerUsers.Administrator, password = secrets.Broker },
+        management = new
+        {
+            url = $"http://127.0.0.1:{state.Broker.Management}",
+            user = BrokerUsers.Administrator,
+            password = secrets.Broker,
+            @operator = new { user = BrokerUsers.Operator, password = secrets.BrokerOperator },
+        },
+        brokerMetrics = $"http://127.0.0.1:{state.Broker.Metrics}/metrics",
         amqp = MeshState.AmqpUri(state.Broker.Amqp, BrokerUsers.Administrator, secrets.Broker),
         postgres = new
         {

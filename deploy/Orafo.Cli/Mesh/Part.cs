@@ -75,7 +75,7 @@ internal sealed class BrokerPart(DataDirectory data, Secrets secrets, Watchdog w
     public PrivateRabbitMq? Server { get; private set; }
 
     /// <summary>Where it will listen; zeros before it is told to start.</summary>
-    public BrokerPorts Ports { get; private set; } = new(0, 0, 0, 0);
+    public BrokerPorts Ports { get; private set; } = new(0, 0, 0, 0, 0);
 
     public override ChildProcess? Process => Server?.Process;
     public override IEnumerable<PartState> Companions => Server?.Epmd is { } epmd ? [new PartState("epmd", null, Identify(epmd), 0)] : [];
@@ -91,7 +91,7 @@ internal sealed class BrokerPart(DataDirectory data, Secrets secrets, Watchdog w
         Server = await OnAFreePort(
             () => Ports = BrokerPorts.Usual,
             ports => PrivateRabbitMq.StartAsync(data.RabbitMq, ports, MeshService.VirtualHost, BrokerUsers.For(secrets), watchdog, cancellationToken),
-            ports => new[] { ports.Amqp, ports.Management, ports.Distribution, ports.Epmd }.All(Servers.Ports.IsFree));
+            ports => new[] { ports.Amqp, ports.Management, ports.Distribution, ports.Epmd, ports.Metrics }.All(Servers.Ports.IsFree));
     }
 
     public override Task StopAsync() => Server?.StopAsync() ?? Task.CompletedTask;
@@ -146,11 +146,16 @@ internal sealed class ServicePart(
             ["ASPNETCORE_URLS"] = url,
             // appsettings.json names the usual address and comes after the ASPNETCORE_ variables.
             ["URLS"] = url,
-            ["Logging__Console__FormatterName"] = "simple",
-            ["Logging__Console__FormatterOptions__TimestampFormat"] = "yyyy-MM-dd HH:mm:ss.fff'Z '",
-            ["Logging__Console__FormatterOptions__UseUtcTimestamp"] = "true",
-            ["Logging__Console__FormatterOptions__SingleLine"] = "true",
         };
+        // For people, unless whoever starts the mesh wants something else.
+        if (Environment.GetEnvironmentVariable("Logging__Console__FormatterName") is null)
+        {
+            environment["Logging__Console__FormatterName"] = "simple";
+            environment["Logging__Console__FormatterOptions__TimestampFormat"] = "yyyy-MM-dd HH:mm:ss.fff'Z '";
+            environment["Logging__Console__FormatterOptions__UseUtcTimestamp"] = "true";
+            environment["Logging__Console__FormatterOptions__SingleLine"] = "true";
+        }
+
         var program = Repository.Image(project);
         _process = ChildProcess.Start(Name, [Repository.Dotnet, program], environment, log, watchdog, workingDirectory: Path.GetDirectoryName(program));
         try

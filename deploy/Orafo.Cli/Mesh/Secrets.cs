@@ -26,7 +26,11 @@ public sealed record Secrets
 
     /// <summary>What the secrets of clients' callbacks are made from. Not a password of its own: those that were made before it are kept.</summary>
     [JsonIgnore]
-    public string CallbackKey => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes("callbacks " + Services[MeshService.Ordering])));
+    public string CallbackKey => Derived("callbacks", Services[MeshService.Ordering]);
+
+    /// <summary>RabbitMQ's operator's, who only looks on; made in the same way.</summary>
+    [JsonIgnore]
+    public string BrokerOperator => Derived("operator", Broker);
 
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
@@ -71,12 +75,15 @@ public sealed record Secrets
     {
         ["ORAFO_POSTGRES_PASSWORD"] = Postgres,
         ["ORAFO_RABBITMQ_PASSWORD"] = Broker,
+        ["ORAFO_RABBITMQ_OPERATOR_PASSWORD"] = BrokerOperator,
         ["ORAFO_AUDIT_PASSWORD"] = Audit,
         ["ORAFO_CALLBACKS_KEY"] = CallbackKey,
     }
         .Concat(MeshService.All.Select(service => KeyValuePair.Create($"ORAFO_{service.Variable}_PASSWORD", Services[service.Name])))
         .Concat(MeshService.All.Select(service => KeyValuePair.Create($"ORAFO_{service.Variable}_OWNER_PASSWORD", Owners[service.Name])))
         .ToDictionary(StringComparer.Ordinal);
+
+    private static string Derived(string purpose, string secret) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{purpose} {secret}")));
 
     // Letters and digits only: no connection string, URI, shell or SQL script has to quote it.
     private static string NewPassword() => RandomNumberGenerator.GetHexString(32, lowercase: true);

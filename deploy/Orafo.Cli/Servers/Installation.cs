@@ -54,6 +54,21 @@ public static class Installation
             throw new OrafoException($"{string.Join(" and ", still)} was installed and is still not to be found. {byHand}");
     }
 
+    /// <summary>Prometheus' tool for rules: the machine's own, or else out of Debian's package, which is not installed for that.</summary>
+    /// <returns>Its path.</returns>
+    /// <exception cref="OrafoException">It cannot be had; the message says what to type.</exception>
+    public static async Task<string> PromtoolAsync(Action<string> say, CancellationToken cancellationToken)
+    {
+        var own = Path.Combine(Repository.Root, "artifacts", "promtool");
+        if (OnPath.Append(own).Select(directory => Path.Combine(directory, "promtool")).FirstOrDefault(IsThere) is { } there)
+            return there;
+        say("Downloading promtool (Debian package prometheus) …");
+        var (exitCode, output) = await Run(["sh", Path.Combine(AppContext.BaseDirectory, "Servers", "promtool.sh"), own], cancellationToken);
+        return exitCode == 0
+            ? Path.Combine(own, "promtool")
+            : throw new OrafoException($"promtool cannot be downloaded:\n{output}\nInstall it by hand, for example: sudo apt-get install prometheus");
+    }
+
     private static async Task<(int ExitCode, string Output)> Run(string[] command, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };

@@ -32,14 +32,14 @@ public static class QueuePolicy
 }
 
 /// <summary>Where a broker listens; kept, so that it comes back where its clients look for it.</summary>
-public sealed record BrokerPorts(int Amqp, int Management, int Distribution, int Epmd)
+public sealed record BrokerPorts(int Amqp, int Management, int Distribution, int Epmd, int Metrics)
 {
-    public static BrokerPorts Usual => new(Ports.FreeOr(5672), Ports.FreeOr(15672), Ports.FreeOr(25672), Ports.Free());
+    public static BrokerPorts Usual => new(Ports.FreeOr(5672), Ports.FreeOr(15672), Ports.FreeOr(25672), Ports.Free(), Ports.FreeOr(15692));
 
-    public static BrokerPorts Free => new(Ports.Free(), Ports.Free(), Ports.Free(), Ports.Free());
+    public static BrokerPorts Free => new(Ports.Free(), Ports.Free(), Ports.Free(), Ports.Free(), Ports.Free());
 }
 
-/// <summary>A RabbitMQ of our own, on loopback, management plug-in included, with its data in a directory of ours and an epmd of its own.</summary>
+/// <summary>A RabbitMQ of our own, on loopback, plug-ins for management and Prometheus included, with its data in a directory of ours and an epmd of its own.</summary>
 public sealed class PrivateRabbitMq : IAsyncDisposable
 {
     private readonly string _directory;
@@ -74,12 +74,14 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
         if (!Account.CanEnter(directory, broker._user))
             throw new OrafoException($"The user '{broker._user}' cannot enter {directory}. Choose a directory it can reach with --data DIR.");
         Account.WritePrivateFile(broker.In("definitions.json"), Definitions(virtualHost, users), broker._user);
-        Account.WritePrivateFile(broker.In("enabled_plugins"), "[rabbitmq_management].\n", broker._user);
+        Account.WritePrivateFile(broker.In("enabled_plugins"), "[rabbitmq_management,rabbitmq_prometheus].\n", broker._user);
         Account.WritePrivateFile(broker.In("rabbitmq.conf"),
             $"""
              listeners.tcp.1 = 127.0.0.1:{ports.Amqp}
              management.tcp.ip = 127.0.0.1
              management.tcp.port = {ports.Management}
+             prometheus.tcp.ip = 127.0.0.1
+             prometheus.tcp.port = {ports.Metrics}
              load_definitions = {broker.In("definitions.json")}
 
              """, broker._user);

@@ -8,7 +8,7 @@ namespace Orafo.Evolution;
 /// not printed, however much that is; what fails is tried again because the row is still there, at once and for ever; and a page whose answer was lost
 /// comes out again.
 /// </remarks>
-internal static class AsyncHttpPrinter
+internal static partial class AsyncHttpPrinter
 {
     private const int Loops = 2;
 
@@ -45,6 +45,9 @@ internal static class AsyncHttpPrinter
         return numbers;
     }
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A page did not come out: {Error}")]
+    private static partial void Failed(ILogger logger, string error);
+
     private sealed class Printing(NpgsqlDataSource database, Shop shop, ILogger<Printing> logger) : BackgroundService
     {
         protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
@@ -61,7 +64,7 @@ internal static class AsyncHttpPrinter
                 }
                 catch (Exception e) when (e is HttpRequestException or TaskCanceledException or NpgsqlException)
                 {
-                    logger.LogWarning("{Error}", e.Message);
+                    Failed(logger, e.Message);
                 }
 
                 await Task.Delay(shop.Scaled(1), CancellationToken.None);

@@ -27,7 +27,8 @@ public sealed record BookParcel
 /// the parcel.
 /// </remarks>
 public sealed class BookingHandler(
-    Carrier carrier, Shop shop, HandOverDb db, IPublishEndpoint publish, SharedTransaction<HandOverDb> shared, IOptions<ShippingOptions> options, TimeProvider time)
+    Carrier carrier, Shop shop, HandOverDb db, IPublishEndpoint publish, SharedTransaction<HandOverDb> shared, IOptions<ShippingOptions> options, TimeProvider time,
+    ILogger<BookingHandler> logger)
     : IJobHandler<BookParcel>
 {
     public async Task<JobOutcome> Handle(Job<BookParcel> job, CancellationToken cancellationToken)
@@ -67,6 +68,7 @@ public sealed class BookingHandler(
             return outbox.Publish(shipment.ToHandedOver());
         });
         shop.Wake();
+        HandOverLog.HandedOver(logger, job.Id);
     }
 
     /// <summary>Nobody tries it until an operator says so, or the step is repeated; whoever waits is told in one transaction with that.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Options;
 using Orafo.Pgq;
 using Orafo.ServiceDefaults;
@@ -11,11 +12,20 @@ namespace Orafo.HandOver.Shipping;
 public sealed record CarrierCall<T>(T? Answer, string? Error, TimeSpan? RetryAfter) where T : class;
 
 /// <summary>The carrier as jobs call it: so many at a time, and none for a while when it fails.</summary>
-public sealed class Carrier(IOptions<ShippingOptions> options, IHttpClientFactory http, TimeProvider time, ILogger<Carrier> logger) : IDisposable
+public sealed class Carrier : IDisposable
 {
-    private readonly RemoteSystem _system = new(
-        "carrier", options.Value.Parallelism,
-        new(options.Value.FailuresInARow, options.Value.FirstPause, options.Value.LongestPause, options.Value.LongestRetryAfter), time, logger);
+    private readonly Meter _meter = new("Orafo.HandOver");
+    private readonly ShippingOptions _options;
+    private readonly IHttpClientFactory _http;
+    private readonly TimeProvider _time;
+    private readonly RemoteSystem _system;
+
+    public Carrier(IOptions<ShippingOptions> options, IHttpClientFactory http, TimeProvider time, ILogger<Carrier> logger)
+    {
+        (_options, _http, _time) = (options.Value, http, time);
+        _system = new("carrier", _options.Parallelism, new(_options.FailuresInARow, _options.FirstPause, _options.LongestPause, _options.LongestRetryAfter), time, logger);
+        _meter.CreateObservableGauge("orafo.carrier.left_alone", () => _system.IsLeftAlone ? 1 : 0, "{carrier}", "1 while an instance asks the carrier for nothing because it failed.");
+    }
 
     /// <summary>Calls it when it is its turn. If it is left alone, the other jobs of the queue wait, too.</summary>
     public async Task<CarrierCall<T>> Call<TPayload, T>(Job<TPayload> job, Func<CarrierClient, Task<T>> call, CancellationToken cancellationToken) where T : class
@@ -23,7 +33,7 @@ public sealed class Carrier(IOptions<ShippingOptions> options, IHttpClientFactor
         T? answer = null;
         try
         {
-            var client = new CarrierClient(http.CreateClient(ShippingExtensions.HttpClient), options.Value.CarrierUrl!, time);
+            var client = new CarrierClient(_http.CreateClient(ShippingExtensions.HttpClient), _options.CarrierUrl!, _time);
             if (await _system.TryCall(async () => answer = await call(client), cancellationToken) is { } left)
                 job.PauseGroup(left);
             return new(answer, null, null);
@@ -33,9 +43,13 @@ public sealed class Carrier(IOptions<ShippingOptions> options, IHttpClientFactor
             var (error, retryAfter) = (e.DescribeRemoteFailure("The carrier"), (e as RemoteRefusalException)?.RetryAfter);
             if (_system.Failed(error, retryAfter) is { } pause)
                 job.PauseGroup(pause);
-            return new(null, error, retryAfter > options.Value.LongestRetryAfter ? options.Value.LongestRetryAfter : retryAfter);
+            return new(null, error, retryAfter > _options.LongestRetryAfter ? _options.LongestRetryAfter : retryAfter);
         }
     }
 
-    public void Dispose() => _system.Dispose();
+    public void Dispose()
+    {
+        _meter.Dispose();
+        _system.Dispose();
+    }
 }

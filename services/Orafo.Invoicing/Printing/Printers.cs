@@ -1,15 +1,25 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Options;
 using Orafo.ServiceDefaults;
 
 namespace Orafo.Invoicing.Printing;
 
 /// <summary>The printers, by their names.</summary>
-public sealed class Printers(IOptions<PrintingOptions> options, IHttpClientFactory http, TimeProvider time, ILogger<Printers> logger) : IDisposable
+public sealed class Printers : IDisposable
 {
-    private readonly Dictionary<string, Printer> _all = options.Value.Printers.ToDictionary(
-        printer => printer.Key,
-        printer => new Printer(printer.Key, () => new PrinterClient(http.CreateClient(PrintingExtensions.HttpClient), printer.Value.Url!, time), printer.Value.Parallelism, options.Value, time, logger),
-        StringComparer.Ordinal);
+    private readonly Meter _meter = new("Orafo.Invoicing");
+    private readonly Dictionary<string, Printer> _all;
+
+    public Printers(IOptions<PrintingOptions> options, IHttpClientFactory http, TimeProvider time, ILogger<Printers> logger)
+    {
+        _all = options.Value.Printers.ToDictionary(
+            printer => printer.Key,
+            printer => new Printer(printer.Key, () => new PrinterClient(http.CreateClient(PrintingExtensions.HttpClient), printer.Value.Url!, time), printer.Value.Parallelism, options.Value, time, logger),
+            StringComparer.Ordinal);
+        _meter.CreateObservableGauge(
+            "orafo.printer.left_alone", () => _all.Values.Select(printer => new Measurement<int>(printer.IsLeftAlone ? 1 : 0, new KeyValuePair<string, object?>("orafo.printer", printer.Name))),
+            "{printer}", "1 while an instance asks the printer for nothing because it failed.");
+    }
 
     public IEnumerable<string> Names => _all.Keys;
 
@@ -18,6 +28,7 @@ public sealed class Printers(IOptions<PrintingOptions> options, IHttpClientFacto
 
     public void Dispose()
     {
+        _meter.Dispose();
         foreach (var printer in _all.Values)
             printer.Dispose();
     }
@@ -30,6 +41,9 @@ public sealed class Printer(string name, Func<PrinterClient> client, int paralle
         $"printer {name}", parallelism, new(options.FailuresInARow, options.FirstPause, options.LongestPause, options.LongestRetryAfter), time, logger);
 
     public string Name => name;
+
+    /// <summary>As <see cref="RemoteSystem.IsLeftAlone"/>.</summary>
+    public bool IsLeftAlone => _device.IsLeftAlone;
 
     /// <summary>Prints a page when it is its turn.</summary>
     /// <returns>Null if it is out; how long the printer is left alone, if that is so by then and nothing was tried.</returns>

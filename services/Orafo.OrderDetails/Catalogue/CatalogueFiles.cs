@@ -36,8 +36,7 @@ public static class CatalogueFiles
         db.AddRange(coupons);
         await db.SaveChangesAsync();
         await transaction.CommitAsync();
-        services.GetRequiredService<ILogger<OrderDetailsDb>>().LogInformation(
-            "Loaded {Articles} articles, {Customers} customers and {Coupons} coupons from {Directory}", articles.Length, customers.Length, coupons.Length, directory);
+        OrderDetailsLog.Loaded(services.GetRequiredService<ILogger<OrderDetailsDb>>(), articles.Length, customers.Length, coupons.Length, directory);
     }
 
     /// <exception cref="InvalidDataException">The file is not there or not well-formed; the message says which, where and why.</exception>

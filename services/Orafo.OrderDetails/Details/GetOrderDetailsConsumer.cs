@@ -22,15 +22,16 @@ public sealed class GetOrderDetailsConsumer(
         var detail = known.Details.GetValueOrDefault(orderId);
         if (isReleased && detail is not { Accepted: false })
         {
-            logger.LogInformation("Order {OrderId} was cancelled, and takes nothing", orderId);
+            OrderDetailsLog.TakesNothing(logger, orderId);
             return;
         }
 
-        await context.Publish((detail ?? Prepare(context.Message, known)).ToAnswer(), context.CancellationToken);
+        await context.Publish((detail ?? Prepare(context, known)).ToAnswer(), context.CancellationToken);
     }
 
-    private OrderDetail Prepare(GetOrderDetails order, OrderDetailsLookup known)
+    private OrderDetail Prepare(ConsumeContext<GetOrderDetails> context, OrderDetailsLookup known)
     {
+        var order = context.Message;
         var assessment = Assessment.Of(order, known, seller.Value);
         var detail = new OrderDetail
         {
@@ -48,7 +49,7 @@ public sealed class GetOrderDetailsConsumer(
         };
         db.OrderDetails.Add(detail);
         db.OrderHolds.Add(detail.Accepted ? Take(order, known) : new() { OrderId = order.OrderId, State = HoldStates.Released });
-        logger.LogDebug("Order {OrderId} is {Outcome}", order.OrderId, detail.Accepted ? "accepted" : "rejected");
+        context.AfterCommit(() => OrderDetailsLog.Prepared(logger, detail.OrderId, detail.Accepted ? "accepted" : "rejected"));
         return detail;
     }
 

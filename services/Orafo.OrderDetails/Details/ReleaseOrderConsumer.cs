@@ -36,7 +36,7 @@ public sealed class ReleaseOrderConsumer(OrderDetailsDb db, ILogger<ReleaseOrder
                 throw new InvalidOperationException($"Order {orderId} is completed, and is not cancelled or rejected any longer.");
         }
 
-        logger.LogDebug("Order {OrderId} holds nothing", orderId);
+        OrderDetailsLog.HoldsNothing(logger, orderId);
         return Task.CompletedTask;
     }
 }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Npgsql;
+using Orafo.Ordering.Monitoring;
 using Orafo.Postgres;
 
 namespace Orafo.Ordering.Intake;
@@ -22,7 +23,7 @@ internal sealed class IdempotencyCleanup(NpgsqlDataSource database, IOptions<Int
             {
                 await timer.WaitForNextTickAsync(stoppingToken);
                 while (await Forget(time.GetUtcNow() - keep, stoppingToken) == BatchSize)
-                    logger.LogDebug("Forgot {Count} idempotency keys", BatchSize);
+                    OrderingLog.KeysForgotten(logger, BatchSize);
                 backoff.Reset();
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -32,7 +33,7 @@ internal sealed class IdempotencyCleanup(NpgsqlDataSource database, IOptions<Int
             // Whatever it is, the next clean-up is as good; the intake must not end for it.
             catch (Exception e)
             {
-                logger.LogWarning("Idempotency keys cannot be forgotten now: {Error}", e.Message);
+                OrderingLog.KeysNotForgotten(logger, e.Message);
                 await backoff.Wait(stoppingToken);
             }
         }

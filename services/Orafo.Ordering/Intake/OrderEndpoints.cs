@@ -11,6 +11,7 @@ using Microsoft.Net.Http.Headers;
 using Npgsql;
 using Orafo.Contracts;
 using Orafo.Ordering.Access;
+using Orafo.Ordering.Monitoring;
 using Orafo.Ordering.Saga;
 using Orafo.ServiceDefaults;
 
@@ -110,8 +111,10 @@ internal static class OrderEndpoints
 
     private static async Task<IResult> Submit(
         [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey, [FromHeader(Name = Preference.Header)] string[]? prefer, HttpContext context, ClaimsPrincipal user,
-        OrderingDb db, SharedTransaction<OrderingDb> transaction, OrderWatch watch, OrderPace pace, TimeProvider time, CancellationToken cancellationToken)
+        OrderingDb db, SharedTransaction<OrderingDb> transaction, OrderWatch watch, OrderPace pace, OrderingInstruments instruments, TimeProvider time,
+        CancellationToken cancellationToken)
     {
+        using var intake = instruments.Begin();
         var (document, refusal) = await JsonBody.Read(context.Request, cancellationToken);
         if (refusal is not null)
             return refusal;
@@ -125,6 +128,8 @@ internal static class OrderEndpoints
         if (read is not { } body || reading.Faults.Count > 0)
             return Problems.InvalidRequest.Because(errors: reading.Faults);
 
+        // From here on it is our fault if it is not stored.
+        intake.Outcome = OrderingInstruments.Failed;
         var client = user.Client();
         var wait = Preference.Wait(prefer);
         if (idempotencyKey is not null && await FindByKey(db, client, idempotencyKey, cancellationToken) is { } earlier && (earlier.Client == client || IsOf(earlier)))
@@ -163,6 +168,7 @@ internal static class OrderEndpoints
         {
         }
 
+        intake.End(OrderingInstruments.Stored);
         if (waiter is null)
             return Stored(OrderStatus.Of(order));
         await waiter.Wait(wait!.Value, cancellationToken);
@@ -171,6 +177,7 @@ internal static class OrderEndpoints
         async Task<IResult> AnswerAgain(IdempotencyKey earlier)
         {
             OrderSpan.BelongsTo(earlier.OrderId);
+            intake.End(IsOf(earlier) ? OrderingInstruments.Repeated : OrderingInstruments.Refused);
             if (!IsOf(earlier))
                 return Problems.KeyReused.Because("A new order needs a new key.");
             // An order from before there were clients is nobody's to look at.

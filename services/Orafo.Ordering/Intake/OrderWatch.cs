@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using Orafo.Ordering.Monitoring;
 using Orafo.Ordering.Saga;
 using Orafo.Postgres;
 
@@ -70,7 +71,7 @@ public sealed class OrderWatch : BackgroundService
             // They wait on, or until their time is up.
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                _logger.LogDebug(e, "Nobody can be told now how far an order is");
+                OrderingLog.NobodyTold(_logger, e);
             }
         }
     }

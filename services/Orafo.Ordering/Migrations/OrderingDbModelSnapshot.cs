@@ -476,6 +476,10 @@ namespace Orafo.Ordering.Migrations
                         .HasDatabaseName("ix_order_saga_watched")
                         .HasFilter("is_watched");
 
+                    b.HasIndex(new[] { "CorrelationId" }, "Suspended")
+                        .HasDatabaseName("ix_order_saga_suspended")
+                        .HasFilter("suspended_in is not null");
+
                     b.ToTable("order_saga", (string)null);
 
                     b.HasAnnotation("Npgsql:StorageParameter:fillfactor", 50);

@@ -3,6 +3,7 @@ using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Orafo.Ordering.Intake;
+using Orafo.Ordering.Monitoring;
 using Orafo.Ordering.Saga;
 using Orafo.Pgq;
 using Orafo.ServiceDefaults;
@@ -68,7 +69,7 @@ public sealed class KnownCallbacks(
             // Whoever needs to know looks again, and the next time is as good.
             catch (Exception e)
             {
-                logger.Log(ReliableDelivery.IsInfrastructure(e) ? LogLevel.Debug : LogLevel.Error, e, "Nobody can look now which clients want to be called back");
+                OrderingLog.CallbacksUnknown(logger, ReliableDelivery.IsInfrastructure(e) ? LogLevel.Debug : LogLevel.Error, e);
             }
         }
         while (await Ticks(timer, stoppingToken));

@@ -75,7 +75,7 @@ public sealed class OrderPace(TimeProvider time) : IStateObserver<OrderSaga>
         _paces.GetOrAdd((step, order.InvoiceDelivery == InvoiceMedium.Electronic && step == nameof(OrderStateMachine.Invoicing)), _ => new());
 
     /// <summary>When it came to the step, the last time; that it was asked again since does not count.</summary>
-    private static DateTimeOffset? Since(OrderSaga order, string step)
+    internal static DateTimeOffset? Since(OrderSaga order, string step)
     {
         DateTimeOffset? since = null;
         foreach (var transition in order.Timeline.Reverse().SkipWhile(transition => transition.State != step).TakeWhile(transition => transition.State == step))

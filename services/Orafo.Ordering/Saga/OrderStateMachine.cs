@@ -292,7 +292,6 @@ public sealed class OrderStateMachine : MassTransitStateMachine<OrderSaga>
     {
         order.Saga.SuspendedIn = order.Saga.CurrentState;
         order.Saga.SuspendedBecause = reason;
-        LogContext.Warning?.Log("Order {OrderId} is suspended in {State}: {Reason}", order.Saga.CorrelationId, order.Saga.CurrentState, reason);
     }
 
     private static void GoOn(BehaviorContext<OrderSaga> order)

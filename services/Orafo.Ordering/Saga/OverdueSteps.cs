@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using Orafo.Contracts;
+using Orafo.Ordering.Monitoring;
 using Orafo.ServiceDefaults;
 
 namespace Orafo.Ordering.Saga;
@@ -37,7 +38,7 @@ public sealed class OverdueSteps(
             // The next time, then.
             catch (Exception e)
             {
-                logger.Log(ReliableDelivery.IsInfrastructure(e) ? LogLevel.Debug : LogLevel.Error, e, "Nobody can look now for steps that are overdue");
+                OrderingLog.OverdueUnknown(logger, ReliableDelivery.IsInfrastructure(e) ? LogLevel.Debug : LogLevel.Error, e);
             }
         }
     }
@@ -72,8 +73,8 @@ public sealed class OverdueSteps(
             await publish.Publish(new OrderStepOverdue { OrderId = order.Id, Step = order.State, Attempt = order.Attempts }, cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
-        foreach (var order in overdue.IntersectBy(found, order => order.Id))
-            logger.LogInformation("Order {OrderId} has waited for {Step} since {Since:u}, asked {Attempts} times", order.Id, order.State, order.Since, order.Attempts);
+        foreach (var orders in overdue.IntersectBy(found, order => order.Id).GroupBy(order => order.State, StringComparer.Ordinal))
+            OrderingLog.Overdue(logger, orders.Count(), orders.Key, orders.Min(order => order.Since));
     }
 }
 

@@ -31,6 +31,16 @@ internal static class SagaStatements
         returning correlation_id as "Value"
         """;
 
+    /// <summary>How many of the oldest {0} orders whose step is watched, and of the oldest {0} that are suspended, are in each state, and when the first of those was placed.</summary>
+    public const string Census =
+        """
+        with not_over as materialized (
+            (select current_state, submitted_at from order_saga where is_watched order by correlation_id limit {0})
+            union all
+            (select current_state, submitted_at from order_saga where suspended_in is not null and not is_watched order by correlation_id limit {0}))
+        select current_state as state, count(*) as orders, min(submitted_at) as oldest_at from not_over group by 1
+        """;
+
     /// <summary>Whether there is a table of sagas: not before the first migration.</summary>
     public const string HasSagas = """select to_regclass('order_saga') is not null as "Value" """;
 

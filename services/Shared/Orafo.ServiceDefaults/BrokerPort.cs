@@ -43,7 +43,7 @@ internal sealed class BrokerPort : IDisposable
         while (await Refusal() is { } refusal)
         {
             if (_said.IsDue())
-                _logger.LogWarning("Nothing listens at {Host}:{Port}, where RabbitMQ should be: {Refusal}. Looked for until it does", _host, _port, refusal);
+                ServiceLog.NothingListens(_logger, _host, _port, refusal);
             await Task.Delay(Pause, Left);
         }
     }

@@ -29,7 +29,7 @@ public static class MessagingExtensions
         where TDbContext : DbContext
     {
         var broker = new Uri(builder.RequiredConnectionString("Broker"));
-        var name = builder.Environment.ApplicationName;
+        var instance = $"{builder.Environment.ApplicationName} {Environment.MachineName}-{Environment.ProcessId}";
 
         builder.Services.AddMassTransit(bus =>
         {
@@ -48,12 +48,18 @@ public static class MessagingExtensions
             bus.AddConfigureEndpointsCallback((context, _, endpoint) =>
             {
                 if (endpoint is IRabbitMqReceiveEndpointConfigurator queue)
+                {
                     queue.SetQuorumQueue();
+                    // Who consumes, in the management UI, as well as who is connected.
+                    queue.OverrideConsumerTag(instance);
+                }
+
+                endpoint.ConfigureReceive(receive => receive.UseFilter(context.GetRequiredService<MessageLogFilter>()));
                 endpoint.UseReliableDelivery<TDbContext>(context);
             });
             bus.UsingRabbitMq((context, rabbit) =>
             {
-                rabbit.Host(broker, $"{name} ({Environment.ProcessId})", host => host.ConnectWhenItListens(context.GetRequiredService<BrokerPort>()));
+                rabbit.Host(broker, instance, host => host.ConnectWhenItListens(context.GetRequiredService<BrokerPort>()));
                 rabbit.PrefetchCount = 128;
                 rabbit.MessageTopology.SetEntityNameFormatter(new MessageTypeNames(rabbit.MessageTopology.EntityNameFormatter));
                 rabbit.ConfigureJsonSerializerOptions(json =>
@@ -67,9 +73,13 @@ public static class MessagingExtensions
                 rabbit.ConfigureEndpoints(context);
             });
         });
+        builder.Services.AddSingleton<MessageLogFilter>();
+        // The database need not be one of AddDatabase.
+        builder.Services.TryAddSingleton<SchemaHealth<TDbContext>>();
         builder.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<BrokerPort>(services, broker));
         builder.Services.Replace(ServiceDescriptor.Singleton<IBusDepot>(services =>
-            new PatientBusDepot(ActivatorUtilities.CreateInstance<BusDepot>(services), services.GetRequiredService<BrokerPort>())));
+            new PatientBusDepot(
+                ActivatorUtilities.CreateInstance<BusDepot>(services), services.GetRequiredService<BrokerPort>(), services.GetRequiredService<SchemaHealth<TDbContext>>().WaitUntilItIsThere)));
         return builder.AddRehearsals<TDbContext>();
     }
 

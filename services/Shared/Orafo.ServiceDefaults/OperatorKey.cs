@@ -42,12 +42,15 @@ public static class OperatorKeyExtensions
 /// <summary>Compares hashes: how long that takes says nothing about the key.</summary>
 internal sealed class OperatorKeyCheck(RequestDelegate next, IOptions<OperatorOptions> operators)
 {
-    private readonly byte[] _hash = Hash(operators.Value.Key!);
+    private const string Bearer = "Bearer ";
+
+    /// <summary>Not before somebody asks: who migrates the database has no key, and needs none.</summary>
+    private readonly Lazy<byte[]> _hash = new(() => Hash(operators.Value.Key!));
 
     public async Task InvokeAsync(HttpContext context)
     {
         if (context.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is not null
-            || (context.Request.Headers[OperatorOptions.Header] is [{ } key] && CryptographicOperations.FixedTimeEquals(Hash(key), _hash)))
+            || (SentKey(context.Request.Headers) is { } key && CryptographicOperations.FixedTimeEquals(Hash(key), _hash.Value)))
         {
             await next(context);
             return;
@@ -56,6 +59,12 @@ internal sealed class OperatorKeyCheck(RequestDelegate next, IOptions<OperatorOp
         context.Response.Headers.WWWAuthenticate = $"ApiKey header=\"{OperatorOptions.Header}\"";
         await TypedResults.Problem(statusCode: StatusCodes.Status401Unauthorized, title: "The operators' key is needed.").ExecuteAsync(context);
     }
+
+    /// <summary>In a header of its own; or as a bearer token (RFC 6750), which is what every version of Prometheus can send.</summary>
+    private static string? SentKey(IHeaderDictionary headers) =>
+        headers[OperatorOptions.Header] is [{ } key] ? key
+        : headers.Authorization is [{ } authorization] && authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? authorization[Bearer.Length..]
+        : null;
 
     private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 }

@@ -120,13 +120,13 @@ internal sealed class Rehearsals(
         {
             var some = steps.Where(step => step.NeedsBroker == needsBroker);
             await Task.WhenAll(some.Select(step => Task.Run(() => step.Run(services, stop.Token), stop.Token))).WaitAsync(stop.Token);
-            logger.LogInformation("Warmed up {What} in {Milliseconds:0} ms", needsBroker ? "the way to the broker" : "the consumers", time.GetElapsedTime(started).TotalMilliseconds);
+            ServiceLog.WarmedUp(logger, needsBroker ? "the way to the broker" : "the consumers", time.GetElapsedTime(started).TotalMilliseconds);
         }
         // Whatever it runs into, the service does without.
         catch (Exception e)
         {
             if (!stoppingToken.IsCancellationRequested)
-                logger.LogWarning("The service starts without having warmed up: {Error}", e.Message);
+                ServiceLog.NotWarmedUp(logger, e.Message);
         }
     }
 }

@@ -24,6 +24,9 @@ public sealed class RemoteSystem(string what, int parallelism, RemoteLimits limi
     private TimeSpan _pause;
     private long _pausedAt;
 
+    /// <summary>Whether it is, for a while, because it failed.</summary>
+    public bool IsLeftAlone => Left is not null;
+
     /// <summary>How long it is still left alone.</summary>
     private TimeSpan? Left
     {
@@ -66,7 +69,7 @@ public sealed class RemoteSystem(string what, int parallelism, RemoteLimits limi
             if (_failures >= limits.FailuresInARow && Left is null)
             {
                 if (_pauses == 0)
-                    logger.LogWarning("The {System} fails and is left alone for a while, again and again: {Error}", what, error);
+                    ServiceLog.LeftAlone(logger, what, error);
                 Pause(Least(limits.FirstPause * Math.Pow(2, Math.Min(_pauses++, 20)), limits.LongestPause));
             }
 
@@ -84,7 +87,7 @@ public sealed class RemoteSystem(string what, int parallelism, RemoteLimits limi
         lock (_lock)
         {
             if (_pauses > 0)
-                logger.LogInformation("The {System} works again", what);
+                ServiceLog.WorksAgain(logger, what);
             (_failures, _pauses) = (0, 0);
         }
     }

@@ -9,15 +9,15 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Npgsql;
+using Orafo.Postgres;
 
 namespace Orafo.ServiceDefaults;
 
 /// <summary>What every service of the mesh has in common, so that its Program.cs says only what is its own.</summary>
 public static class ServiceDefaultsExtensions
 {
-    /// <summary>Health, clock, problem details, logs and traces.</summary>
+    /// <summary>Health, clock, problem details, logs, metrics and traces.</summary>
     /// <remarks>Traces leave only where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says where to.</remarks>
     public static WebApplicationBuilder AddServiceDefaults(this WebApplicationBuilder builder)
     {
@@ -36,24 +36,9 @@ public static class ServiceDefaultsExtensions
             host.ShutdownTimeout = TimeSpan.FromSeconds(20);
             host.ServicesStartConcurrently = true;
         });
-        // What fails is thrown, and logged by whoever gives up on it; a lost race for a key is no error at all.
-        builder.Logging
-            .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
-            .AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning)
-            .AddFilter("Microsoft.EntityFrameworkCore.Database", LogLevel.Critical)
-            .AddFilter("Microsoft.EntityFrameworkCore.Update", LogLevel.Critical)
-            .AddFilter("Npgsql", LogLevel.Warning)
-            .AddFilter("System.Net.Http.HttpClient", LogLevel.Warning)
-            // How a service is, /health/ready says; and whoever suffers from it logs why.
-            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
-        builder.Services.Replace(ServiceDescriptor.Singleton<ILoggerFactory>(services => new QuietLoggerFactory(
-            new LoggerFactory(
-                services.GetServices<ILoggerProvider>(), services.GetRequiredService<IOptionsMonitor<LoggerFilterOptions>>(),
-                services.GetRequiredService<IOptions<LoggerFactoryOptions>>()),
-            services.GetRequiredService<TimeProvider>())));
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
 
-        return builder.AddTelemetry();
+        return builder.AddLogs().AddMetrics().AddTelemetry();
     }
 
     /// <summary>The service's own database: the connection string <c>Database</c>, names in snake_case, one retry policy (see messaging), no other.</summary>
@@ -71,7 +56,8 @@ public static class ServiceDefaultsExtensions
             // grows meanwhile. Nothing a service asks for is better read that way. So no values make another plan better, either: one is made, once.
             Options = "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off -c plan_cache_mode=force_generic_plan",
         };
-        builder.Services.AddSingleton(services => new NpgsqlDataSourceBuilder(connection.ConnectionString)
+        // Named, or its metrics would be labelled with the whole connection string.
+        builder.Services.AddSingleton(services => new NpgsqlDataSourceBuilder(connection.ConnectionString) { Name = connection.Database }
             .UseLoggerFactory(services.GetRequiredService<ILoggerFactory>())
             .ConfigureTracing(Telemetry.Commands)
             .Build());
@@ -80,26 +66,28 @@ public static class ServiceDefaultsExtensions
             options.UseNpgsql(services.GetRequiredService<NpgsqlDataSource>()).UseSnakeCaseNamingConvention();
             configure?.Invoke(options);
         });
-        builder.Services.AddHealthChecks().AddCheck<DatabaseHealth>("database", tags: ["ready"]);
+        builder.Services.TryAddSingleton<SchemaHealth<TDbContext>>();
+        builder.Services.AddHealthChecks().AddCheck<DatabaseHealth>("database", tags: ["ready"]).AddCheck<SchemaHealth<TDbContext>>("schema", tags: ["ready"]);
         return builder;
     }
 
-    /// <summary>Errors are problem details (RFC 9457), those without a body too.</summary>
+    /// <summary>Errors are problem details (RFC 9457), those without a body too. <c>/metrics</c> answers whoever has the operators' key (<see cref="OperatorKeyExtensions.AddOperatorKey"/>).</summary>
     public static void UseServiceDefaults(this WebApplication app)
     {
         app.UseExceptionHandler();
         app.UseStatusCodePages();
+        app.UseMetrics();
     }
 
     /// <summary>
-    /// <c>/health/live</c>: the process answers. <c>/health/ready</c>: its database and broker do too. <c>/health/lag</c>: degraded while messages
+    /// <c>/health/live</c>: the process answers. <c>/health/ready</c>: its database and broker do too, and the database has all migrations. <c>/health/lag</c>: degraded while messages
     /// wait too long; that is no reason to keep a service from working, so it is not part of being ready. They are open to all.
     /// </summary>
     public static void MapDefaultEndpoints(this IEndpointRouteBuilder app)
     {
-        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous();
-        app.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready") }).AllowAnonymous();
-        app.MapHealthChecks("/health/lag", new HealthCheckOptions { Predicate = check => check.Tags.Contains("lag") }).AllowAnonymous();
+        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous().DisableHttpMetrics();
+        app.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready") }).AllowAnonymous().DisableHttpMetrics();
+        app.MapHealthChecks("/health/lag", new HealthCheckOptions { Predicate = check => check.Tags.Contains("lag") }).AllowAnonymous().DisableHttpMetrics();
     }
 
     /// <summary>
@@ -135,8 +123,30 @@ public static class ServiceDefaultsExtensions
         }
 
         if (prepare is not null)
-            await prepare(app.Services);
+            await PrepareAsync(app.Services, prepare);
         await app.RunAsync();
+    }
+
+    /// <summary>It may be started before its database, or before that is migrated.</summary>
+    private static async Task PrepareAsync(IServiceProvider services, Func<IServiceProvider, Task> prepare)
+    {
+        var time = services.GetRequiredService<TimeProvider>();
+        var warnings = new OncePerMinute(time);
+        var backoff = new Backoff(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(5), time);
+        while (true)
+        {
+            try
+            {
+                await prepare(services);
+                return;
+            }
+            catch (Exception e) when (ReliableDelivery.IsInfrastructure(e) || e is PostgresException { SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidCatalogName })
+            {
+                if (warnings.IsDue())
+                    ServiceLog.NotPrepared(services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ServiceDefaultsExtensions)), e.Message);
+                await backoff.Wait(CancellationToken.None);
+            }
+        }
     }
 
     internal static string RequiredConnectionString(this WebApplicationBuilder builder, string name) =>

@@ -8,7 +8,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
 using OpenTelemetry;
-using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 using Orafo.Pgq;
@@ -39,7 +38,6 @@ internal static class Telemetry
             .ConfigureResource(resource => resource.AddService(
                 builder.Environment.ApplicationName, serviceInstanceId: $"{Environment.MachineName}-{Environment.ProcessId}"))
             .WithTracing(Traces)
-            .WithMetrics(Metrics)
             .UseOtlpExporter();
         return builder;
     }
@@ -73,7 +71,4 @@ internal static class Telemetry
     /// <summary>What is named by its order's id, of all services.</summary>
     private static string? OrderIn(PathString path) =>
         path.Value?.Split('/') is ["", "orders" or "print-jobs" or "bookings" or "recalls", var id, ..] && Guid.TryParse(id, out var order) ? order.ToString() : null;
-
-    private static void Metrics(MeterProviderBuilder metrics) => metrics
-        .AddMeter(PersistenceMeter.Name, PgqMeter.Name);
 }

@@ -53,7 +53,7 @@ internal sealed class LockStatementNotice(Type provider, Type subject, ILogger<L
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        logger.LogWarning("The lock statements of {Provider} are not used for {Subject}: rows are locked by SQL of Orafo.Persistence", provider.Name, subject.Name);
+        PersistenceLog.LocksNotUsed(logger, provider.Name, subject.Name);
         return Task.CompletedTask;
     }
 

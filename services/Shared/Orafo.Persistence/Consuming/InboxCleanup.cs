@@ -33,7 +33,7 @@ internal sealed class InboxCleanup<TDbContext>(
             {
                 await timer.WaitForNextTickAsync(stoppingToken);
                 while (bus.CheckHealth().Status == BusHealthStatus.Healthy && await Forget(stoppingToken) == BatchSize)
-                    logger.LogDebug("Forgot {Count} inbox rows", BatchSize);
+                    PersistenceLog.Forgot(logger, BatchSize);
                 backoff.Reset();
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

@@ -11,7 +11,7 @@ internal sealed class OutboxWriter(TimeProvider time)
     private readonly Lock _lock = new();
     private List<OutboxMessage> _messages = [];
     private List<Guid> _cancelled = [];
-    private List<Action> _afterCommit = [];
+    private List<(Action Wake, ExecutionContext? Context)> _afterCommit = [];
     private Guid _outboxId;
 
     public void Add<T>(SendContext<T> context) where T : class
@@ -53,20 +53,24 @@ internal sealed class OutboxWriter(TimeProvider time)
     public void AfterCommit(Action wake)
     {
         lock (_lock)
-            _afterCommit.Add(wake);
+            _afterCommit.Add((wake, ExecutionContext.Capture()));
     }
 
     /// <summary>It is.</summary>
     public void Committed()
     {
-        List<Action> wakes;
+        List<(Action Wake, ExecutionContext? Context)> wakes;
         lock (_lock)
             (wakes, _afterCommit) = (_afterCommit, []);
-        foreach (var wake in wakes)
+        foreach (var (wake, context) in wakes)
         {
             try
             {
-                wake();
+                // In the delivery's own (span, log scopes), whoever commits for it.
+                if (context is null)
+                    wake();
+                else
+                    ExecutionContext.Run(context, static wake => ((Action)wake!)(), wake);
             }
             // The delivery has succeeded, whatever becomes of those who wait for it.
             catch (Exception e)

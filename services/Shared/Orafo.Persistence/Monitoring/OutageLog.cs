@@ -17,7 +17,7 @@ internal sealed class OutageLog<TDbContext>(TimeProvider time, ILogger<OutageLog
     {
         var cause = CauseOf(e);
         if (_causes.GetOrAdd(cause, _ => new OncePerMinute(time)).IsDue())
-            logger.LogWarning(e, "{DbContext}, {Cause}: {Consequence}", typeof(TDbContext).Name, cause, consequence);
+            PersistenceLog.Away(logger, e, typeof(TDbContext).Name, cause, consequence);
     }
 
     private static string CauseOf(Exception exception)

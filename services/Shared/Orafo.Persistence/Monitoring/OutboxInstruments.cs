@@ -13,7 +13,9 @@ public static class PersistenceMeter
 /// <summary>What one DbContext's inbox and outbox count.</summary>
 internal sealed class OutboxInstruments<TDbContext> : IDisposable where TDbContext : DbContext
 {
-    private readonly Meter _meter;
+    private static readonly KeyValuePair<string, object?> Whose = new("orafo.db_context", typeof(TDbContext).Name);
+
+    private readonly Meter _meter = new(PersistenceMeter.Name);
     private readonly Counter<long> _published;
     private readonly Counter<long> _refused;
     private readonly Counter<long> _duplicates;
@@ -23,7 +25,6 @@ internal sealed class OutboxInstruments<TDbContext> : IDisposable where TDbConte
 
     public OutboxInstruments()
     {
-        _meter = new Meter(PersistenceMeter.Name, null, [new("orafo.db_context", typeof(TDbContext).Name)]);
         _published = _meter.CreateCounter<long>("orafo.outbox.published", "{message}", "Messages that the broker confirmed.");
         _refused = _meter.CreateCounter<long>("orafo.outbox.refused", "{attempt}", "Attempts that the broker answered with no: returned, not confirmed, not to be sent.");
         _confirmed = _meter.CreateHistogram<double>("orafo.outbox.confirm.duration", "s", "From sending a message to the broker's confirm.");
@@ -39,25 +40,32 @@ internal sealed class OutboxInstruments<TDbContext> : IDisposable where TDbConte
     public OutboxReading? LastReading
     {
         get => Volatile.Read(ref _reading);
-        set => Volatile.Write(ref _reading, value);
+        set
+        {
+            Volatile.Write(ref _reading, value);
+            // A counter is not there before it has counted something, and then its first rise is none.
+            _published.Add(0, Whose);
+            _refused.Add(0, Whose);
+            _duplicates.Add(0, Whose);
+        }
     }
 
     public void Published(TimeSpan confirmedAfter)
     {
-        _published.Add(1);
-        _confirmed.Record(confirmedAfter.TotalSeconds);
+        _published.Add(1, Whose);
+        _confirmed.Record(confirmedAfter.TotalSeconds, Whose);
     }
 
-    public void Refused(int messages) => _refused.Add(messages);
+    public void Refused(int messages) => _refused.Add(messages, Whose);
 
-    public void Dropped() => _duplicates.Add(1);
+    public void Dropped() => _duplicates.Add(1, Whose);
 
-    public void Committed(int deliveries) => _deliveries.Record(deliveries);
+    public void Committed(int deliveries) => _deliveries.Record(deliveries, Whose);
 
     public void Dispose() => _meter.Dispose();
 
     private IEnumerable<Measurement<T>> Reading<T>(Func<OutboxReading, T> value) where T : struct =>
-        LastReading is { } reading ? [new Measurement<T>(value(reading))] : [];
+        LastReading is { } reading ? [new Measurement<T>(value(reading), Whose)] : [];
 }
 
 /// <summary>What was in the tables.</summary>

@@ -246,8 +246,7 @@ internal sealed class OutboxRelay<TDbContext>(
             instruments.Refused(refused.Length);
             finish.BatchCommands.Add(SendOutcome.PutOff(refused));
             if (Array.Find(refused, outcome => outcome.Verdict == SendVerdict.Failed) is { } failed && _failures.IsDue())
-                logger.LogWarning(failed.Failure, "A message in the outbox of {DbContext} cannot be sent: {OutboxId}, {MessageType}", typeof(TDbContext).Name,
-                    failed.OutboxId, failed.Messages[failed.Confirmed].MessageType);
+                PersistenceLog.CannotBeSent(logger, failed.Failure, typeof(TDbContext).Name, failed.OutboxId, failed.Messages[failed.Confirmed].MessageType);
         }
 
         finish.BatchCommands.Add(new(nextDue) { Parameters = { new() { Value = courtesy } } });

@@ -56,7 +56,13 @@ internal sealed class PgqInstruments : IDisposable
 
     public void Claimed(string queue, double latency) => _latency.Record(latency, Of(queue));
 
-    public void Read(string queue, QueueReading reading) => _readings[queue] = reading;
+    public void Read(string queue, QueueReading reading)
+    {
+        _readings[queue] = reading;
+        // A counter is not there before it has counted something, and then its first rise is none.
+        foreach (var counter in (ReadOnlySpan<Counter<long>>)[_published, _retried, _parked, _lost])
+            counter.Add(0, Of(queue));
+    }
 
     public void Dispose() => _meter.Dispose();
 
