@@ -13,6 +13,8 @@ namespace Orafo.Cli.Benchmarking;
 /// <param name="screen">Hears how far it is.</param>
 internal sealed class TraceBench(Func<DataDirectory, Task<BenchReport>> measure, int orders, TextWriter screen)
 {
+    private const string Metric = "orafo_spans_total";
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
     private static readonly bool[] Turns = [false, true, true, false];
 
     /// <summary>How long the last spans may take to arrive. An exporter sends them after a second.</summary>
@@ -39,53 +41,36 @@ internal sealed class TraceBench(Func<DataDirectory, Task<BenchReport>> measure,
 
     private static MeshSettings Untraced => new() { Services = new Dictionary<string, string?>(StringComparer.Ordinal) { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = null } };
 
-    private async Task<BenchReport> Traced(OtlpReceiver receiver, CancellationToken stop)
+    private Task<BenchReport> Traced(OtlpReceiver receiver, CancellationToken stop)
     {
-        var counts = Directory.CreateTempSubdirectory("orafo-spans-");
-        try
-        {
-            var settings = new MeshSettings
-            {
-                Services = new Dictionary<string, string?>(receiver.Environment, StringComparer.Ordinal)
-                {
-                    ["OTEL_TRACES_SAMPLER"] = "always_on",
-                    ["DOTNET_STARTUP_HOOKS"] = typeof(StartupHook).Assembly.Location,
-                    [StartupHook.SpansDirectory] = counts.FullName,
-                },
-            };
-            return await OwnMesh.Run("bench-trace", Measure, stop, settings);
-        }
-        finally
-        {
-            counts.Delete(recursive: true);
-        }
+        var settings = new MeshSettings { Services = new Dictionary<string, string?>(receiver.Environment, StringComparer.Ordinal) { ["OTEL_TRACES_SAMPLER"] = "always_on" } };
+        return OwnMesh.Run("bench-trace", Measure, stop, settings);
 
         async Task<BenchReport> Measure(DataDirectory data)
         {
             var before = (Made: _made, Received: Interlocked.Read(ref _received));
             var report = await measure(data);
-            var services = MeshService.All.Select(service => MeshState.Running(data).Part(service.Name).Process!).ToArray();
             var started = TimeProvider.System.GetTimestamp();
             do
             {
-                _made = before.Made + await Count(services, counts.FullName, stop);
+                await Task.Delay(Look, stop);
+                _made = before.Made + await Made(data, stop);
             }
             while (_made - before.Made > Interlocked.Read(ref _received) - before.Received && TimeProvider.System.GetElapsedTime(started) < Patience);
             return report;
         }
     }
 
-    /// <summary>How many spans the services have ended.</summary>
-    private static async Task<long> Count(ProcessId[] services, string directory, CancellationToken stop)
+    /// <summary>How many spans the services have ended, as they say themselves.</summary>
+    private static async Task<long> Made(DataDirectory data, CancellationToken stop)
     {
         var spans = 0L;
-        foreach (var service in services)
+        foreach (var service in MeshService.All)
         {
-            var file = Path.Combine(directory, service.Pid.ToString(CultureInfo.InvariantCulture));
-            File.Delete(file);
-            service.Signal(StartupHook.Signal);
-            await Waiting.Until(() => Task.FromResult(File.Exists(file)), Patience, "a service does not say how many spans it has made", stop);
-            spans += long.Parse(await File.ReadAllTextAsync(file, stop), CultureInfo.InvariantCulture);
+            using var http = Operators.Connect(data, service.Name);
+            var metrics = await http.GetStringAsync(new Uri("metrics", UriKind.Relative), stop);
+            spans += metrics.Split('\n').Where(line => line.StartsWith(Metric, StringComparison.Ordinal))
+                .Sum(line => long.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture));
         }
 
         return spans;
