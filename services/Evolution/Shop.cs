@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Orafo.Evolution;
 
 /// <summary>What a client orders. Its number is the invoice's, too.</summary>
-internal sealed record Order(string Number);
+/// <param name="Document">What else is to stand on the page.</param>
+internal sealed record Order(string Number, string Document = "");
 
 /// <summary>The work that every step does for an order, with the talk's times: details 100 ms, printing 5 s (the printer's), hand-over 200 ms.</summary>
 /// <remarks>Configuration section <c>Evolution</c>: <c>TimeScale</c> multiplies the times, <c>Printer</c> is the printer's address.</remarks>
@@ -30,12 +31,12 @@ internal sealed class Shop : IDisposable
     /// <summary>Asks the printer for a page, as if it had never been asked for that one before.</summary>
     /// <exception cref="HttpRequestException">It is offline, busy, out of ink, jammed, or died.</exception>
     /// <exception cref="TaskCanceledException">It does not answer.</exception>
-    public Task Print(string number) => Print(new { InvoiceNumber = number, Anew = true }, CancellationToken.None);
+    public Task Print(Order order) => Print(new { InvoiceNumber = order.Number, order.Document, Anew = true }, CancellationToken.None);
 
     /// <summary>Asks the printer for the page of that number, which it prints once, however often it is asked.</summary>
     /// <exception cref="HttpRequestException">It is offline, busy, out of ink, jammed, or died.</exception>
     /// <exception cref="TaskCanceledException">It does not answer.</exception>
-    public Task PrintOnce(string number, CancellationToken cancellationToken) => Print(new { InvoiceNumber = number }, cancellationToken);
+    public Task PrintOnce(Order order, CancellationToken cancellationToken) => Print(new { InvoiceNumber = order.Number, order.Document }, cancellationToken);
 
     public void Dispose() => _printer.Dispose();
 

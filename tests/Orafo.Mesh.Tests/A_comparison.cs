@@ -47,4 +47,33 @@ public sealed class A_comparison
             Directory.Delete(directory, recursive: true);
         }
     }
+
+    /// <remarks>RabbitMQ takes back what is not acknowledged in time, while the page is being printed.</remarks>
+    [Test]
+    public async Task Shows_who_holds_a_delivery_for_longer_than_the_broker_waits()
+    {
+        var json = Path.GetTempFileName();
+        try
+        {
+            var (exitCode, output) = await Testing.Mesh.RunLauncherAsync(
+                "compare", "--orders", "4", "--only", "async-rabbit-printer", "async-pgq", "--fault", "acknowledgement-timeout", "--json", json);
+            Assert.That(exitCode, Is.Zero, output);
+
+            var runs = JsonDocument.Parse(await File.ReadAllTextAsync(json)).RootElement.GetProperty("outcomes").EnumerateArray()
+                .Where(of => of.GetProperty("fault").GetString() == "acknowledgement-timeout").ToList();
+            int Count(int run, string what) => runs[run].GetProperty(what).GetInt32();
+            using (Assert.EnterMultipleScope())
+            {
+                Assert.That(runs, Has.Count.EqualTo(3));
+                Assert.That(Count(0, "stuck"), Is.Positive, "its channel is closed, and nothing is consumed any more");
+                Assert.That(Count(1, "printedTwice"), Is.Positive, "its channel is opened again, and the same pages come again");
+                foreach (var harm in new[] { "refused", "lost", "stuck", "halfDone", "printedTwice" })
+                    Assert.That(Count(2, harm), Is.Zero, $"a queue in the database: {harm}");
+            }
+        }
+        finally
+        {
+            File.Delete(json);
+        }
+    }
 }

@@ -33,7 +33,7 @@ internal sealed record AcknowledgementReport(
 }
 
 /// <summary>Prints pages that take longer than the broker waits for an acknowledgement, next to a consumer that holds its delivery for as long.</summary>
-/// <param name="data">The mesh, whose invoice service waits long enough for a page.</param>
+/// <param name="data">The mesh, whose broker is as impatient as that, and whose invoice service waits long enough for a page.</param>
 /// <param name="timeout">The broker's patience.</param>
 /// <param name="screen">Hears how far it is.</param>
 internal sealed class AcknowledgementBench(DataDirectory data, TimeSpan timeout, TextWriter screen)
@@ -48,10 +48,6 @@ internal sealed class AcknowledgementBench(DataDirectory data, TimeSpan timeout,
     {
         var (state, secrets) = (MeshState.Running(data), Secrets.LoadOrCreate(data.Secrets));
         var broker = new Uri(MeshState.AmqpUri(state.Broker.Amqp, BrokerUsers.Administrator, secrets.Broker));
-        using var watchdog = Watchdog.Start();
-        await AcknowledgementTrap.ShortenPatienceAsync(data.RabbitMq, state.Broker, watchdog, timeout);
-        screen.WriteLine($"consumer_timeout is {timeout.TotalSeconds:0} s; the invoice service begins anew with it …");
-        await Restart(state.Part(MeshService.Invoicing).Process!, stop);
         using var printer = new HttpClient { BaseAddress = new Uri(state.Url(MeshService.Printer)) };
         using (var slow = await printer.PutAsJsonAsync(new Uri("faults", UriKind.Relative), new { slowSeconds = PageTime(timeout).TotalSeconds }, stop))
             slow.EnsureSuccessStatusCode();
@@ -69,14 +65,6 @@ internal sealed class AcknowledgementBench(DataDirectory data, TimeSpan timeout,
         return new(
             timeout.TotalSeconds, PageTime(timeout).TotalSeconds, holder, paper, [.. pages.EnumerateArray().Select(page => page.GetProperty("copies").GetInt32())],
             AcknowledgementTrap.Losses(data.RabbitMq) - 1);
-    }
-
-    private async Task Restart(ProcessId process, CancellationToken stop)
-    {
-        process.Signal(ChildProcess.Kill);
-        await Waiting.Until(
-            () => Task.FromResult(MeshState.Running(data).Part(MeshService.Invoicing).Process is { } now && now != process), TimeSpan.FromMinutes(2),
-            "the invoice service is not back", stop);
     }
 
     private async Task<List<double>> Paper(NpgsqlDataSource invoicing, CancellationToken stop)

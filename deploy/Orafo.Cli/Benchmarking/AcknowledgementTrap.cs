@@ -18,7 +18,12 @@ internal static class AcknowledgementTrap
     private const string Queue = "the-trap";
     private const string LostPatience = "has timed out waiting for delivery acknowledgement";
 
-    /// <summary>Makes the broker impatient. Channels that are open keep what they began with.</summary>
+    /// <summary>A broker's settings that make it impatient.</summary>
+    /// <param name="timeout">It looks once a second, not once a minute as usual.</param>
+    public static IReadOnlyList<string> Impatience(TimeSpan timeout) =>
+        [string.Create(CultureInfo.InvariantCulture, $"{{consumer_timeout, {(long)timeout.TotalMilliseconds}}}"), "{channel_tick_interval, 1000}"];
+
+    /// <summary>The same for a broker that runs. Channels that are open keep what they began with.</summary>
     /// <param name="directory">The broker's.</param>
     /// <param name="ports">Its ports.</param>
     /// <param name="watchdog">Ends what asks it, should this process be killed.</param>

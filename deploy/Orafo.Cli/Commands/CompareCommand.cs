@@ -26,16 +26,18 @@ internal static class CompareCommand
         watchdog.RemoveAtEnd(directory);
         await using var servers = await CompareServers.Start(directory, watchdog, stop);
         var outcomes = await new Comparison(servers, directory, orders, timeScale, Console.Error).Run(
-            Step.All.Where(step => steps.Count == 0 || steps.Contains(step.Name)), [.. Fault.All.Where(fault => faults.Contains(fault.Name))], stop);
+            [.. Step.All.Where(step => steps.Count == 0 || steps.Contains(step.Name))],
+            [.. Fault.All.Where(fault => faults.Contains(fault.Name))], [.. Pitfall.All.Where(pitfall => faults.Contains(pitfall.Name))], stop);
 
         Console.Write(Outcome.Table(outcomes));
         if (json is not null)
             await File.WriteAllTextAsync(json, JsonSerializer.Serialize(new { orders, timeScale, outcomes }, Format) + "\n", stop);
         if (html is not null)
         {
+            var versions = await servers.Versions(stop);
             var facts = string.Create(CultureInfo.InvariantCulture,
-                $"{TimeProvider.System.GetUtcNow():yyyy-MM-dd}, {orders} orders in each run, times × {timeScale}, {Environment.ProcessorCount} processors, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}, everything on one machine: ./orafo compare --orders {orders} --time-scale {timeScale} --html FILE");
-            await File.WriteAllTextAsync(html, new ComparisonPage(outcomes, facts).ToString(), stop);
+                $"{TimeProvider.System.GetUtcNow():yyyy-MM-dd}, {orders} orders in each run, times × {timeScale}, everything on one machine: {Environment.ProcessorCount} processors ({Proc.Processor()}), {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1 << 30)} GiB, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}, {versions}. ./orafo compare --orders {orders} --time-scale {timeScale} --html FILE");
+            await File.WriteAllTextAsync(html, new ComparisonPage(outcomes, facts, await MemoryGroup.KindHere()).ToString(), stop);
         }
 
         return 0;

@@ -40,6 +40,7 @@ internal static class InvoicingBenchCommand
     {
         var settings = new MeshSettings
         {
+            Broker = AcknowledgementTrap.Impatience(timeout),
             Services = new Dictionary<string, string?>(StringComparer.Ordinal)
             {
                 ["Printing__Timeout"] = (AcknowledgementBench.PageTime(timeout) + TimeSpan.FromMinutes(1)).ToString("c"),

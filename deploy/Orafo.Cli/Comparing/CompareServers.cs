@@ -1,6 +1,8 @@
 using System.Net.Http.Json;
 using System.Security.Cryptography;
+using System.Text.Json;
 using Npgsql;
+using Orafo.Cli.Benchmarking;
 using Orafo.Cli.Servers;
 
 namespace Orafo.Cli.Comparing;
@@ -8,8 +10,10 @@ namespace Orafo.Cli.Comparing;
 /// <summary>The PostgreSQL and the RabbitMQ of the small programs; each run has a database and a virtual host there.</summary>
 internal sealed class CompareServers : IAsyncDisposable
 {
-    private CompareServers(Watchdog watchdog, PrivatePostgres postgres, PrivateRabbitMq broker, BrokerUser user) =>
-        (Watchdog, Postgres, Broker, BrokerUser) = (watchdog, postgres, broker, user);
+    private readonly string _brokerDirectory;
+
+    private CompareServers(Watchdog watchdog, PrivatePostgres postgres, PrivateRabbitMq broker, string brokerDirectory, BrokerUser user) =>
+        (Watchdog, Postgres, Broker, _brokerDirectory, BrokerUser) = (watchdog, postgres, broker, brokerDirectory, user);
 
     public Watchdog Watchdog { get; }
     public PrivatePostgres Postgres { get; }
@@ -22,9 +26,19 @@ internal sealed class CompareServers : IAsyncDisposable
         var password = RandomNumberGenerator.GetHexString(32, lowercase: true);
         var user = new BrokerUser(ServerSet.BrokerAdmin, password, "administrator", ".*", ".*", ".*");
         var postgres = PrivatePostgres.StartAsync(Path.Combine(directory, "postgres"), Ports.Free(), password, watchdog, stop);
-        var broker = PrivateRabbitMq.StartAsync(Path.Combine(directory, "rabbitmq"), BrokerPorts.Free, "/", [user], watchdog, stop);
+        var brokerDirectory = Path.Combine(directory, "rabbitmq");
+        var broker = PrivateRabbitMq.StartAsync(brokerDirectory, BrokerPorts.Free, "/", [user], watchdog, stop);
         await Task.WhenAll(postgres, broker);
-        return new(watchdog, await postgres, await broker, user);
+        return new(watchdog, await postgres, await broker, brokerDirectory, user);
+    }
+
+    /// <summary>What they are.</summary>
+    public async Task<string> Versions(CancellationToken stop)
+    {
+        var overview = await Broker.Management.GetFromJsonAsync<JsonElement>(new Uri("overview", UriKind.Relative), stop);
+        await using var connection = new NpgsqlConnection(Postgres.ConnectionString() + ";Pooling=false");
+        await connection.OpenAsync(stop);
+        return $"PostgreSQL {connection.PostgreSqlVersion}, RabbitMQ {overview.GetProperty("rabbitmq_version").GetString()}";
     }
 
     public async Task CreateDatabase(string name, CancellationToken stop)
@@ -46,6 +60,9 @@ internal sealed class CompareServers : IAsyncDisposable
             answer.EnsureSuccessStatusCode();
         }
     }
+
+    /// <summary>From now on the broker waits no longer than that for an acknowledgement, on channels that are opened from now on.</summary>
+    public Task ShortenPatience(TimeSpan timeout) => AcknowledgementTrap.ShortenPatienceAsync(_brokerDirectory, Broker.Ports, Watchdog, timeout);
 
     public async ValueTask DisposeAsync()
     {

@@ -7,16 +7,24 @@ namespace Orafo.Cli.Comparing;
 /// <summary>The comparison as one HTML file that needs nothing else: two sentences for each step, and charts, light or dark as the reader's screen.</summary>
 /// <param name="outcomes">Of all runs.</param>
 /// <param name="facts">How it was measured: machine, time, command.</param>
-internal sealed class ComparisonPage(IReadOnlyList<Outcome> outcomes, string facts)
+/// <param name="memoryLimit">What held the steps to their memory, see <see cref="MemoryGroup.Kind"/>.</param>
+internal sealed class ComparisonPage(IReadOnlyList<Outcome> outcomes, string facts, string memoryLimit)
 {
     private const int Width = 760;
     private const int Label = 190;
+    private const int LongLabel = 290;
     private const int Bar = 22;
 
     private static readonly (string Name, string Class, Func<Outcome, int> Count)[] Harms =
     [
         ("lost", "lost", outcome => outcome.Lost), ("stuck", "stuck", outcome => outcome.Stuck),
         ("half done", "half", outcome => outcome.HalfDone), ("printed twice", "twice", outcome => outcome.PrintedTwice),
+    ];
+
+    /// <summary>And what became of the others.</summary>
+    private static readonly (string Name, string Class, Func<Outcome, int> Count)[] Fates =
+    [
+        ("printed once", "once", outcome => outcome.Accepted - outcome.Lost - outcome.Stuck), ("refused", "refused", outcome => outcome.Refused - outcome.HalfDone), .. Harms,
     ];
 
     private IReadOnlyList<Step> Steps => [.. Step.All.Where(step => outcomes.Any(outcome => outcome.Step == step.Name))];
@@ -37,6 +45,7 @@ internal sealed class ComparisonPage(IReadOnlyList<Outcome> outcomes, string fac
             h1 { font-size: 2rem; margin: 0; } h2 { margin: 2.5rem 0 .25rem; font-size: 1.25rem; } p.facts, p.note { color: var(--faint); margin-top: .25rem; }
             svg { width: 100%; height: auto; } text { fill: var(--ink); font: 13px system-ui, sans-serif; } text.value { fill: var(--faint); }
             .bar { fill: var(--bar); } .lost { fill: var(--lost); } .stuck { fill: var(--stuck); } .half { fill: var(--half); } .twice { fill: var(--twice); }
+            .once { fill: var(--good); } .refused { fill: var(--line); }
             dt { font-weight: 600; margin-top: .75rem; } dd { margin: 0; }
             table { border-collapse: collapse; width: 100%; font-size: 14px; } th, td { text-align: right; padding: .25rem .4rem; border-bottom: 1px solid var(--line); }
             th:first-child, td:first-child { text-align: left; } td.none { color: var(--good); } td.harm { color: var(--lost); font-weight: 600; } .scroll { overflow-x: auto; }
@@ -58,6 +67,8 @@ internal sealed class ComparisonPage(IReadOnlyList<Outcome> outcomes, string fac
         Bars(page, "Memory", "MiB, the most that the step's own processes had.", healthy, outcome => outcome.PeakMemoryMiB, "0");
         HarmChart(page);
         HarmTable(page);
+        foreach (var pitfall in Pitfall.All)
+            PitfallChart(page, pitfall);
         return page.Append("</body></html>\n").ToString();
     }
 
@@ -78,15 +89,14 @@ internal sealed class ComparisonPage(IReadOnlyList<Outcome> outcomes, string fac
     /// <summary>All faults together, for each step.</summary>
     private void HarmChart(StringBuilder page)
     {
-        var faulty = Steps.Select(step => (step.Name, Runs: outcomes.Where(outcome => outcome.Step == step.Name && outcome.Fault != Fault.None).ToList()))
+        var faulty = Steps.Select(step => (step.Name, Runs: outcomes.Where(outcome => outcome.Step == step.Name && Fault.All.Any(fault => fault.Name == outcome.Fault)).ToList()))
             .Where(step => step.Runs.Count > 0).ToList();
         if (faulty.Count == 0)
             return;
         var most = Math.Max(1, faulty.Max(step => step.Runs.Sum(run => Harms.Sum(harm => harm.Count(run)))));
-        page.Append("<h2>What goes wrong when something goes wrong</h2>\n<p class=\"note\">Orders of all runs with a fault, by what came out of the printer.</p>\n<p>");
-        foreach (var (name, color, _) in Harms)
-            page.Append(CultureInfo.InvariantCulture, $"<span class=\"key\"><svg viewBox=\"0 0 10 10\"><rect class=\"{color}\" width=\"10\" height=\"10\"/></svg>{name}</span>");
-        page.Append(CultureInfo.InvariantCulture, $"</p>\n<svg viewBox=\"0 0 {Width} {faulty.Count * (Bar + 8)}\" role=\"img\" aria-label=\"Orders lost, stuck, half done and printed twice\">\n");
+        page.Append("<h2>What goes wrong when something goes wrong</h2>\n<p class=\"note\">Orders of all runs with a fault, by what came out of the printer.</p>\n");
+        Key(page, Harms);
+        page.Append(CultureInfo.InvariantCulture, $"<svg viewBox=\"0 0 {Width} {faulty.Count * (Bar + 8)}\" role=\"img\" aria-label=\"Orders lost, stuck, half done and printed twice\">\n");
         foreach (var (row, (name, runs)) in faulty.Index())
         {
             var (x, y) = ((double)Label, row * (Bar + 8));
@@ -107,7 +117,7 @@ internal sealed class ComparisonPage(IReadOnlyList<Outcome> outcomes, string fac
 
     private void HarmTable(StringBuilder page)
     {
-        var faults = outcomes.Select(outcome => outcome.Fault).Distinct(StringComparer.Ordinal).ToList();
+        var faults = outcomes.Select(outcome => outcome.Fault).Distinct(StringComparer.Ordinal).Where(fault => Pitfall.All.All(pitfall => pitfall.Name != fault)).ToList();
         page.Append("<h2>Each step with each fault</h2>\n<p class=\"note\">lost / stuck / half done / printed twice; then how many were refused, and the seconds to the next page after the fault.</p>\n<div class=\"scroll\"><table><tr><th></th>");
         foreach (var fault in faults)
             page.Append(CultureInfo.InvariantCulture, $"<th>{Text(fault)}</th>");
@@ -132,6 +142,44 @@ internal sealed class ComparisonPage(IReadOnlyList<Outcome> outcomes, string fac
         }
 
         page.Append("</table></div>\n");
+    }
+
+    /// <summary>What became of its orders, in each step.</summary>
+    private void PitfallChart(StringBuilder page, Pitfall pitfall)
+    {
+        var runs = outcomes.Where(outcome => outcome.Fault == pitfall.Name).ToList();
+        if (runs.Count == 0)
+            return;
+        var most = runs.Max(run => Fates.Sum(fate => fate.Count(run)));
+        page.Append(CultureInfo.InvariantCulture, $"<h2>{pitfall.Title}</h2>\n<p class=\"note\">{Text(pitfall.About)}{(pitfall.MemoryMiB is null ? "" : $" Held to it by {memoryLimit}.")}</p>\n");
+        Key(page, Fates);
+        page.Append(CultureInfo.InvariantCulture, $"<svg viewBox=\"0 0 {Width} {runs.Count * (Bar + 8)}\" role=\"img\" aria-label=\"{pitfall.Title}\">\n");
+        foreach (var (row, run) in runs.Index())
+        {
+            var (x, y) = ((double)LongLabel, row * (Bar + 8));
+            page.Append(CultureInfo.InvariantCulture, $"<text x=\"0\" y=\"{y + 16}\">{Text(run.Title)}</text>");
+            foreach (var (_, color, count) in Fates)
+            {
+                var length = (double)count(run) / most * (Width - LongLabel - 150);
+                page.Append(CultureInfo.InvariantCulture, $"<rect class=\"{color}\" x=\"{x:0.#}\" y=\"{y}\" width=\"{length:0.#}\" height=\"{Bar}\"/>");
+                x += length;
+            }
+
+            var what = pitfall.MemoryMiB is null
+                ? string.Join(", ", Harms.Select(harm => (harm.Name, Count: harm.Count(run))).Where(harm => harm.Count > 0).Select(harm => $"{harm.Count} {harm.Name}").DefaultIfEmpty("each once"))
+                : string.Create(CultureInfo.InvariantCulture, $"{run.PeakMemoryMiB:0} MiB, {run.Deaths} deaths");
+            page.Append(CultureInfo.InvariantCulture, $"<text class=\"value\" x=\"{x + 8:0.#}\" y=\"{y + 16}\">{what}</text>\n");
+        }
+
+        page.Append("</svg>\n");
+    }
+
+    private static void Key(StringBuilder page, IEnumerable<(string Name, string Class, Func<Outcome, int> Count)> kinds)
+    {
+        page.Append("<p>");
+        foreach (var (name, color, _) in kinds)
+            page.Append(CultureInfo.InvariantCulture, $"<span class=\"key\"><svg viewBox=\"0 0 10 10\"><rect class=\"{color}\" width=\"10\" height=\"10\"/></svg>{name}</span>");
+        page.Append("</p>\n");
     }
 
     private static string Text(string text) => WebUtility.HtmlEncode(text);

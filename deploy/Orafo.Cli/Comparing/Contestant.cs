@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Npgsql;
+using Orafo.Cli.Benchmarking;
 using Orafo.Cli.Mesh;
 using Orafo.Cli.Servers;
 
@@ -42,6 +43,9 @@ internal abstract class Contestant : IAsyncDisposable
 
     public abstract double PeakMemoryMiB();
 
+    /// <summary>How often one of its processes has ended, whatever ended it.</summary>
+    public abstract int Deaths();
+
     public abstract ValueTask DisposeAsync();
 
     /// <summary>What came out of the printer.</summary>
@@ -53,20 +57,29 @@ internal abstract class Contestant : IAsyncDisposable
         return papers;
     }
 
+    /// <summary>An order that is nobody's.</summary>
+    /// <exception cref="HttpRequestException">It is not taken.</exception>
+    protected Task WarmUp(CancellationToken stop) => Until.Works(async () =>
+    {
+        if (await Place("warm-up", stop) is null)
+            throw new HttpRequestException("The first order is not taken.");
+    });
+
     internal sealed record Paper(string InvoiceNumber, DateTimeOffset? PrintedAt, int Copies, int Spoiled);
 }
 
 /// <summary>One of the small programs, with the servers of all of them and a database and a virtual host of its own.</summary>
-internal sealed class SmallProgram(Step step, double timeScale, CompareServers servers, string directory) : Contestant
+internal sealed class SmallProgram(Step step, Setup setup, CompareServers servers, string directory) : Contestant
 {
-    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60 * timeScale) + TimeSpan.FromSeconds(1) };
-    private readonly string _name = $"{step.Name.Replace('-', '_')}_{Path.GetFileName(directory)}";
-    private KeptAlive _printer = null!;
-    private KeptAlive _program = null!;
+    private readonly HttpClient _http = new() { Timeout = setup.ClientPatience };
+    private readonly string _name = Path.GetFileName(directory);
+    private KeptAlive? _printer;
+    private readonly List<KeptAlive> _programs = [];
+    private int _placed;
     private double _postgresBefore;
     private double _brokerBefore;
 
-    public override Uri Printer => new(_printer.Url + "/");
+    public override Uri Printer => new(_printer!.Url + "/");
 
     public async Task Start(CancellationToken stop)
     {
@@ -74,48 +87,62 @@ internal sealed class SmallProgram(Step step, double timeScale, CompareServers s
         await servers.CreateDatabase(_name, stop);
         if (step.UsesBroker)
             await servers.CreateVirtualHost(_name, stop);
+        if (setup.ConsumerTimeout is { } timeout)
+            await servers.ShortenPatience(timeout);
         _printer = new("printer", [Repository.Dotnet, Repository.Image("Orafo.Printer")], directory, servers.Watchdog, new()
         {
-            ["Printer__PrintSeconds"] = (5 * timeScale).ToString(CultureInfo.InvariantCulture),
+            ["Printer__PrintSeconds"] = setup.PageSeconds.ToString(CultureInfo.InvariantCulture),
             ["Printer__Trays"] = Trays.ToString(CultureInfo.InvariantCulture),
             ["Printer__Directory"] = Path.Combine(directory, "printed"),
         });
         await _printer.Start(stop);
-        _program = new(step.Name, [Repository.Dotnet, Repository.Binary("Orafo.Evolution"), step.Name], directory, servers.Watchdog, new()
+        var environment = new Dictionary<string, string?>([.. setup.Environment, .. setup.Memory?.Environment ?? new Dictionary<string, string?>()], StringComparer.Ordinal)
         {
-            ["Evolution__TimeScale"] = timeScale.ToString(CultureInfo.InvariantCulture),
+            ["Evolution__TimeScale"] = setup.TimeScale.ToString(CultureInfo.InvariantCulture),
             ["Evolution__Printer"] = Printer.ToString(),
             ["ConnectionStrings__Database"] = servers.Postgres.ConnectionString(_name),
             ["ConnectionStrings__Broker"] = step.UsesBroker ? servers.Broker.Uri(servers.BrokerUser, _name) : null,
-        });
-        await _program.Start(stop);
+        };
+        for (var i = 1; i <= setup.Instances; i++)
+        {
+            _programs.Add(new(
+                $"{step.Name}-{i}", [Repository.Dotnet, Repository.Binary("Orafo.Evolution"), step.Name], directory, servers.Watchdog, environment, setup.Memory?.Directory));
+            await _programs[^1].Start(stop);
+        }
+
         // The first order pays for the just-in-time compiler, in every step.
-        await Until.Works(() => Place("warm-up", stop));
+        await WarmUp(stop);
         (_postgresBefore, _brokerBefore) = (Proc.CpuSeconds(servers.Postgres.Process.Pid), Proc.CpuSeconds(servers.Broker.Process.Pid));
-        _program.BeginToCount();
+        _programs.ForEach(program => program.BeginToCount());
     }
 
     public override async Task<string?> Place(string number, CancellationToken stop)
     {
-        using var answer = await _http.PostAsJsonAsync(new Uri(_program.Url + "/order"), new { number }, stop);
+        var program = _programs[Interlocked.Increment(ref _placed) % _programs.Count];
+        using var answer = await _http.PostAsJsonAsync(new Uri(program.Url + "/order"), new { number, setup.Document }, stop);
         return answer.IsSuccessStatusCode ? number : null;
     }
 
     public override Task<string?> NumberOf(string accepted) => Task.FromResult<string?>(accepted);
 
+    /// <summary>By the first one that answers.</summary>
     public override async Task<long?> Left()
     {
-        try
+        foreach (var program in _programs)
         {
-            return await _http.GetFromJsonAsync<long>(new Uri(_program.Url + "/left"));
+            try
+            {
+                return await _http.GetFromJsonAsync<long>(new Uri(program.Url + "/left"));
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException)
+            {
+            }
         }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException)
-        {
-            return null;
-        }
+
+        return null;
     }
 
-    public override Task Kill() => _program.Kill();
+    public override Task Kill() => Task.WhenAll(_programs.Select(program => program.Kill()));
 
     public override Task UntilBack() => Until.Works(async () =>
     {
@@ -128,39 +155,48 @@ internal sealed class SmallProgram(Step step, double timeScale, CompareServers s
     public override Task UntilBrokerIsBack() => servers.Broker.RestartAsync(CancellationToken.None);
 
     public override double CpuSeconds() =>
-        _program.CpuSeconds()
+        _programs.Sum(program => program.CpuSeconds())
         + (step.Prints ? Proc.CpuSeconds(servers.Postgres.Process.Pid) - _postgresBefore : 0)
         + (step.UsesBroker ? Proc.CpuSeconds(servers.Broker.Process.Pid) - _brokerBefore : 0);
 
-    public override double PeakMemoryMiB() => _program.PeakMemoryMiB();
+    public override double PeakMemoryMiB() => setup.Memory is { PeakMiB: > 0 } memory ? memory.PeakMiB : _programs.Sum(program => program.PeakMemoryMiB());
+
+    public override int Deaths() => _programs.Sum(program => program.Deaths);
 
     public override async ValueTask DisposeAsync()
     {
-        await _program.DisposeAsync();
-        await _printer.DisposeAsync();
+        await Task.WhenAll(_programs.Select(async program => await program.DisposeAsync()));
+        if (_printer is not null)
+            await _printer.DisposeAsync();
         _http.Dispose();
     }
 }
 
 /// <summary>The mesh itself, by its public API.</summary>
-internal sealed class WholeMesh(DataDirectory data, double timeScale) : Contestant
+internal sealed class WholeMesh(DataDirectory data, Setup setup) : Contestant
 {
     private readonly HttpClient _api = Intake.Connect(data);
     private readonly CancellationTokenSource _patience = new();
-    private IReadOnlyDictionary<string, double> _cpu = new Dictionary<string, double>(StringComparer.Ordinal);
+    private IReadOnlyDictionary<int, double> _cpu = new Dictionary<int, double>();
     private Uri _printer = null!;
     private ProcessId? _killed;
+    private int _restarts;
+
+    /// <summary>Tells its orders from those of the runs before.</summary>
+    private readonly string _run = Guid.CreateVersion7().ToString("n");
 
     public override Uri Printer => _printer;
 
     private MeshState State => MeshState.Load(data)!;
 
-    public static MeshSettings Settings(double timeScale) => new()
+    public static MeshSettings Settings(Setup setup) => new()
     {
-        Services = new Dictionary<string, string?>(StringComparer.Ordinal)
+        Broker = setup.ConsumerTimeout is { } timeout ? AcknowledgementTrap.Impatience(timeout) : [],
+        ServicesGroup = setup.Memory?.Directory,
+        Services = new Dictionary<string, string?>([.. setup.Environment, .. setup.Memory?.Environment ?? new Dictionary<string, string?>()], StringComparer.Ordinal)
         {
             // As patient as the other steps are, on the scale of their times.
-            ["Printing__Timeout"] = TimeSpan.FromSeconds(60 * timeScale).ToString("c", CultureInfo.InvariantCulture),
+            ["Printing__Timeout"] = TimeSpan.FromSeconds(60 * setup.TimeScale).ToString("c", CultureInfo.InvariantCulture),
             ["Printing__LongestPause"] = "00:00:02",
             ["Printing__Attempts"] = "1000",
         },
@@ -169,18 +205,21 @@ internal sealed class WholeMesh(DataDirectory data, double timeScale) : Contesta
     public async Task Start(CancellationToken stop)
     {
         _printer = new(State.Url(MeshService.Printer) + "/");
-        await Until.Works(() => Place("warm-up", stop));
+        await WarmUp(stop);
+        _restarts = Restarts();
+        foreach (var process in MeshService.All.Select(service => State.Part(service.Name).Process).Where(process => process is not null))
+            Proc.ForgetPeakMemory(process!.Pid);
         _cpu = Cpu();
     }
 
     public override async Task<string?> Place(string number, CancellationToken stop)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        patience.CancelAfter(TimeSpan.FromSeconds(60 * timeScale) + TimeSpan.FromSeconds(1));
+        patience.CancelAfter(setup.ClientPatience);
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("orders", UriKind.Relative))
         {
-            Headers = { { "Idempotency-Key", $"\"{number}\"" } },
-            Content = JsonContent.Create(new { customerNumber = "C-1001", lines = new[] { new { sku = "MOK-01", quantity = 1 } } }),
+            Headers = { { "Idempotency-Key", $"\"{_run}-{number}\"" } },
+            Content = JsonContent.Create(new { customerNumber = "C-1001", lines = Enumerable.Repeat(new { sku = "MOK-01", quantity = 1 }, setup.Lines) }),
         };
         using var answer = await _api.SendAsync(request, patience.Token);
         return answer.IsSuccessStatusCode ? answer.Headers.Location!.ToString() : null;
@@ -247,7 +286,11 @@ internal sealed class WholeMesh(DataDirectory data, double timeScale) : Contesta
     public override double CpuSeconds() => Cpu().Sum(part => part.Value - _cpu.GetValueOrDefault(part.Key));
 
     public override double PeakMemoryMiB() =>
-        MeshService.All.Sum(service => State.Part(service.Name).Process is { IsRunning: true } process ? Proc.PeakMemoryMiB(process.Pid) : 0);
+        setup.Memory is { PeakMiB: > 0 } memory
+            ? memory.PeakMiB
+            : MeshService.All.Sum(service => State.Part(service.Name).Process is { IsRunning: true } process ? Proc.PeakMemoryMiB(process.Pid) : 0);
+
+    public override int Deaths() => Restarts() - _restarts;
 
     public override ValueTask DisposeAsync()
     {
@@ -256,7 +299,10 @@ internal sealed class WholeMesh(DataDirectory data, double timeScale) : Contesta
         return ValueTask.CompletedTask;
     }
 
-    private Dictionary<string, double> Cpu() => State.Parts
+    private int Restarts() => MeshService.All.Sum(service => State.Part(service.Name).Restarts);
+
+    /// <summary>By process.</summary>
+    private Dictionary<int, double> Cpu() => State.Parts
         .Where(part => part.Process is not null && part.Name is not (MeshService.Printer or MeshService.Carrier))
-        .ToDictionary(part => part.Name, part => Proc.CpuSeconds(part.Process!.Pid), StringComparer.Ordinal);
+        .ToDictionary(part => part.Process!.Pid, part => Proc.CpuSeconds(part.Process!.Pid));
 }

@@ -27,19 +27,18 @@ internal sealed record Fault(string Name, Func<Contestant, Task> Begin, Func<Con
         new("broker-killed", contestant => contestant.KillBroker(), contestant => contestant.UntilBrokerIsBack(), IsKill: true, NeedsBroker: true),
     ];
 
-    /// <summary>A printer that crashed has mended itself when it is back.</summary>
-    private static Fault OfPrinter(string name, object faults)
+    /// <summary>Has the printer behave so from now on.</summary>
+    /// <param name="faults">Those of services/Orafo.Printer; without any it is as good as new.</param>
+    public static async Task Put(Contestant contestant, object faults)
     {
-        return new(name, contestant => Put(contestant, faults), contestant => Put(contestant, new { }));
-
-        static async Task Put(Contestant contestant, object faults)
+        using var http = new HttpClient { BaseAddress = contestant.Printer, Timeout = TimeSpan.FromSeconds(10) };
+        await Until.Works(async () =>
         {
-            using var http = new HttpClient { BaseAddress = contestant.Printer, Timeout = TimeSpan.FromSeconds(10) };
-            await Until.Works(async () =>
-            {
-                using var answer = await http.PutAsJsonAsync(new Uri("faults", UriKind.Relative), faults);
-                answer.EnsureSuccessStatusCode();
-            });
-        }
+            using var answer = await http.PutAsJsonAsync(new Uri("faults", UriKind.Relative), faults);
+            answer.EnsureSuccessStatusCode();
+        });
     }
+
+    /// <summary>A printer that crashed has mended itself when it is back.</summary>
+    private static Fault OfPrinter(string name, object faults) => new(name, contestant => Put(contestant, faults), contestant => Put(contestant, new { }));
 }

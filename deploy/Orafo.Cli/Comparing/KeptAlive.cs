@@ -4,7 +4,14 @@ using Orafo.Cli.Servers;
 namespace Orafo.Cli.Comparing;
 
 /// <summary>A process that listens on a port of its own, and is started again whenever it ends.</summary>
-internal sealed class KeptAlive(string name, IReadOnlyList<string> command, string directory, Watchdog watchdog, Dictionary<string, string?> environment) : IAsyncDisposable
+/// <param name="name">Also its log's.</param>
+/// <param name="command">.NET, the program, and its arguments.</param>
+/// <param name="directory">Where its log is.</param>
+/// <param name="watchdog">Stops it should we be killed.</param>
+/// <param name="environment">Added to ours.</param>
+/// <param name="group">The control group that it is in, if not in ours.</param>
+internal sealed class KeptAlive(
+    string name, IReadOnlyList<string> command, string directory, Watchdog watchdog, Dictionary<string, string?> environment, string? group = null) : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
     private readonly CancellationTokenSource _stopping = new();
@@ -16,6 +23,9 @@ internal sealed class KeptAlive(string name, IReadOnlyList<string> command, stri
     private double _peakOfOthers;
 
     public string Url { get; } = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{Ports.Free()}");
+
+    /// <summary>How often it has ended.</summary>
+    public int Deaths { get; private set; }
 
     private string Log => Path.Combine(directory, name + ".log");
 
@@ -52,7 +62,7 @@ internal sealed class KeptAlive(string name, IReadOnlyList<string> command, stri
 
     private async Task Run(CancellationToken stop)
     {
-        _process = ChildProcess.Start(name, command, new Dictionary<string, string?>(environment, StringComparer.Ordinal) { ["Urls"] = Url }, Log, watchdog, workingDirectory: directory);
+        _process = ChildProcess.Start(name, command, new Dictionary<string, string?>(environment, StringComparer.Ordinal) { ["Urls"] = Url }, Log, watchdog, workingDirectory: Path.GetDirectoryName(command[1]), group: group);
         await Until.True(Answers, _process, Log, TimeSpan.FromMinutes(1), stop);
     }
 
@@ -61,6 +71,9 @@ internal sealed class KeptAlive(string name, IReadOnlyList<string> command, stri
         while (!_stopping.IsCancellationRequested)
         {
             await _process.Exited.WaitAsync(_stopping.Token).ContinueWith(_ => { }, TaskScheduler.Default);
+            if (_stopping.IsCancellationRequested)
+                return;
+            Deaths++;
             await Task.Delay(Pause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_stopping.IsCancellationRequested)
                 return;

@@ -8,6 +8,11 @@ internal sealed record Outcome
 {
     public required string Step { get; init; }
     public required string Fault { get; init; }
+
+    /// <summary>How the step was set up, where there are several ways.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Variant { get; init; }
+
     public required int Orders { get; init; }
 
     /// <summary>Whose client was told that it is done, or will be.</summary>
@@ -50,16 +55,23 @@ internal sealed record Outcome
     /// <summary>The most that the step's own processes have had.</summary>
     public required double PeakMemoryMiB { get; init; }
 
+    /// <summary>How often one of the step's own processes has ended, whatever ended it.</summary>
+    public required int Deaths { get; init; }
+
     /// <summary>Whether each accepted order was printed once, and no other.</summary>
     [JsonIgnore]
     public bool IsExact => Lost + Stuck + HalfDone + PrintedTwice == 0;
 
+    /// <summary>The step and how it was set up.</summary>
+    [JsonIgnore]
+    public string Title => Variant is null ? Step : $"{Step}, {Variant}";
+
     public static string Table(IEnumerable<Outcome> outcomes) => string.Join('\n',
     [
-        "| step | fault | accepted | refused | lost | stuck | half done | printed twice | p50, ms | p99, ms | orders/s | last page, s | recovers in, s | CPU-s per 1000 | MiB |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| step | fault | accepted | refused | lost | stuck | half done | printed twice | p50, ms | p99, ms | orders/s | last page, s | recovers in, s | CPU-s per 1000 | MiB | deaths |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         .. outcomes.Select(outcome => string.Create(CultureInfo.InvariantCulture,
-            $"| {outcome.Step} | {outcome.Fault} | {outcome.Accepted} | {outcome.Refused} | {outcome.Lost} | {outcome.Stuck} | {outcome.HalfDone} | {outcome.PrintedTwice} | {outcome.P50Ms:0} | {outcome.P99Ms:0} | {outcome.OrdersPerSecond:0.0} | {outcome.SecondsToLastPage:0.0} | {outcome.SecondsToRecover:0.0} | {outcome.CpuSecondsPer1000Orders:0.0} | {outcome.PeakMemoryMiB:0} |")),
+            $"| {outcome.Title} | {outcome.Fault} | {outcome.Accepted} | {outcome.Refused} | {outcome.Lost} | {outcome.Stuck} | {outcome.HalfDone} | {outcome.PrintedTwice} | {outcome.P50Ms:0} | {outcome.P99Ms:0} | {outcome.OrdersPerSecond:0.0} | {outcome.SecondsToLastPage:0.0} | {outcome.SecondsToRecover:0.0} | {outcome.CpuSecondsPer1000Orders:0.0} | {outcome.PeakMemoryMiB:0} | {outcome.Deaths} |")),
         "",
     ]);
 }

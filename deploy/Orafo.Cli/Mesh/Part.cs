@@ -70,7 +70,7 @@ internal sealed class PostgresPart(DataDirectory data, Secrets secrets, Watchdog
 }
 
 /// <summary>The mesh's RabbitMQ.</summary>
-internal sealed class BrokerPart(DataDirectory data, Secrets secrets, Watchdog watchdog) : Part("rabbitmq", "RabbitMQ")
+internal sealed class BrokerPart(DataDirectory data, Secrets secrets, Watchdog watchdog, IReadOnlyList<string> settings) : Part("rabbitmq", "RabbitMQ")
 {
     public PrivateRabbitMq? Server { get; private set; }
 
@@ -90,7 +90,7 @@ internal sealed class BrokerPart(DataDirectory data, Secrets secrets, Watchdog w
 
         Server = await OnAFreePort(
             () => Ports = BrokerPorts.Usual,
-            ports => PrivateRabbitMq.StartAsync(data.RabbitMq, ports, MeshService.VirtualHost, BrokerUsers.For(secrets), watchdog, cancellationToken),
+            ports => PrivateRabbitMq.StartAsync(data.RabbitMq, ports, MeshService.VirtualHost, BrokerUsers.For(secrets), watchdog, cancellationToken, settings),
             ports => new[] { ports.Amqp, ports.Management, ports.Distribution, ports.Epmd, ports.Metrics }.All(Servers.Ports.IsFree));
     }
 
@@ -106,9 +106,10 @@ internal sealed class BrokerPart(DataDirectory data, Secrets secrets, Watchdog w
 /// <param name="watchdog">Stops it should the supervisor be killed.</param>
 /// <param name="health">Asks it how it is.</param>
 /// <param name="patience">How long it may take until it answers; a minute.</param>
+/// <param name="group">The control group that it is in, if not in ours.</param>
 internal sealed class ServicePart(
     string name, string project, int usualPort, IReadOnlyDictionary<string, string?> settings, DataDirectory data, Watchdog watchdog, HttpClient health,
-    TimeSpan? patience = null)
+    TimeSpan? patience = null, string? group = null)
     : Part(name, name)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
@@ -157,7 +158,7 @@ internal sealed class ServicePart(
         }
 
         var program = Repository.Image(project);
-        _process = ChildProcess.Start(Name, [Repository.Dotnet, program], environment, log, watchdog, workingDirectory: Path.GetDirectoryName(program));
+        _process = ChildProcess.Start(Name, [Repository.Dotnet, program], environment, log, watchdog, workingDirectory: Path.GetDirectoryName(program), group: group);
         try
         {
             await Until.True(async stop => Proc.Listens(_process.Pid, port) && await Answers(url, atLeast, stop), _process, log, patience ?? Patience, cancellationToken);

@@ -45,7 +45,7 @@ internal sealed class Supervisor : IAsyncDisposable
         _secrets = Secrets.LoadOrCreate(data.Secrets);
         _operatorKey = Operators.EnsureKey(data);
         _postgres = new PostgresPart(data, _secrets, _watchdog, _settings.Postgres);
-        _broker = new BrokerPart(data, _secrets, _watchdog);
+        _broker = new BrokerPart(data, _secrets, _watchdog, _settings.Broker);
         if (_settings.CollectsTraces && _tracesTo is null)
             _traces = OtlpReceiver.Start(new TraceStore(data.Traces).Add);
     }
@@ -192,7 +192,7 @@ internal sealed class Supervisor : IAsyncDisposable
                 ["Callbacks__Key"] = service.Name == MeshService.Ordering ? _secrets.CallbackKey : null,
                 ["Catalogue__Directory"] = Path.Combine(Repository.Root, "deploy", "samples"),
             },
-            _data, _watchdog, _health);
+            _data, _watchdog, _health, group: _settings.ServicesGroup);
     }
 
     private async Task KeepAlive(Part part, CancellationToken stop)

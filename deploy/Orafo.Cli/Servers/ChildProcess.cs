@@ -37,12 +37,14 @@ public sealed partial class ChildProcess : IAsyncDisposable
     /// <param name="log">Takes standard output and error, appended.</param>
     /// <param name="watchdog">Stops the process should we be killed.</param>
     /// <param name="user">Whom to run it as; null for ourselves.</param>
+    /// <param name="group">The control group that it belongs to: its directory; null for ours.</param>
     public static ChildProcess Start(
         string name, IReadOnlyList<string> command, IReadOnlyDictionary<string, string?> environment, string log, Watchdog watchdog,
-        string? user = null, string? workingDirectory = null)
+        string? user = null, string? workingDirectory = null, string? group = null)
     {
         // Each of these replaces itself by the next, so the pid is the command's own.
-        List<string> arguments = ["sh", "-c", "exec \"$@\" >>\"$0\" 2>&1 </dev/null", log];
+        List<string> arguments = group is null ? [] : ["sh", "-c", "echo $$ >\"$0/cgroup.procs\" && exec \"$@\"", group];
+        arguments.AddRange(["sh", "-c", "exec \"$@\" >>\"$0\" 2>&1 </dev/null", log]);
         if (user is not null)
             arguments.AddRange(["setpriv", $"--reuid={user}", $"--regid={user}", "--clear-groups"]);
         arguments.AddRange(command);

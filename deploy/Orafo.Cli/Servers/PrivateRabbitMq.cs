@@ -66,8 +66,10 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
     /// <param name="directory">Holds the node's data, its configuration and its log.</param>
     /// <param name="virtualHost">Created if it is not there.</param>
     /// <param name="users">The first one is the administrator; no other account, guest above all, is created.</param>
+    /// <param name="settings">Of the application <c>rabbit</c>, as Erlang terms: some have no name in <c>rabbitmq.conf</c>.</param>
     public static async Task<PrivateRabbitMq> StartAsync(
-        string directory, BrokerPorts ports, string virtualHost, IReadOnlyList<BrokerUser> users, Watchdog watchdog, CancellationToken cancellationToken)
+        string directory, BrokerPorts ports, string virtualHost, IReadOnlyList<BrokerUser> users, Watchdog watchdog, CancellationToken cancellationToken,
+        IReadOnlyList<string>? settings = null)
     {
         var broker = new PrivateRabbitMq(directory, ports, users[0], watchdog);
         Account.CreatePrivateDirectory(directory, broker._user);
@@ -85,6 +87,7 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
              load_definitions = {broker.In("definitions.json")}
 
              """, broker._user);
+        Account.WritePrivateFile(broker.In("advanced.config"), $"[{{rabbit, [{string.Join(", ", settings ?? [])}]}}].\n", broker._user);
         await broker.Run(cancellationToken);
         return broker;
     }

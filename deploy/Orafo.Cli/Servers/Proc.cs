@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Orafo.Cli.Servers;
 
@@ -56,8 +57,15 @@ public static class Proc
         return all.Where(process => process.Pid == root).Sum(process => Sum(process.Pid, process.Own, process.Ended)) / TicksPerSecond;
     }
 
+    /// <summary>The kind of processor that there is.</summary>
+    public static string Processor() =>
+        File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim() ?? RuntimeInformation.ProcessArchitecture.ToString();
+
     /// <summary>The most memory that the process has had.</summary>
     public static double PeakMemoryMiB(int pid) => Kibibytes(pid, "VmHWM:") / 1024;
+
+    /// <summary>From now on <see cref="PeakMemoryMiB"/> is of what it has from now on.</summary>
+    public static void ForgetPeakMemory(int pid) => File.WriteAllText($"/proc/{pid}/clear_refs", "5");
 
     /// <summary>The memory that the process has.</summary>
     public static double MemoryMiB(int pid) => Kibibytes(pid, "VmRSS:") / 1024;

@@ -11,12 +11,15 @@ internal static class Until
         while (!await condition(cancellationToken))
         {
             if (process.Exited.IsCompleted)
-                throw new OrafoException($"{process.Name} ended with exit code {await process.Exited} while it started; see {log}.");
+                throw new OrafoException($"{process.Name} ended with exit code {await process.Exited} while it started; see {log}, which ends:\n{End(log)}");
             if (TimeProvider.System.GetElapsedTime(started) > patience)
                 throw new OrafoException($"{process.Name} does not answer after {patience.TotalSeconds:0} s; see {log}.");
             await Task.Delay(100, cancellationToken);
         }
     }
+
+    /// <summary>What it said last: the log may be gone when somebody looks for it.</summary>
+    private static string End(string log) => File.Exists(log) ? string.Join('\n', File.ReadLines(log).TakeLast(20)) : "";
 
     /// <summary>Tries until it works, for a minute at most.</summary>
     /// <exception cref="HttpRequestException">It does not.</exception>

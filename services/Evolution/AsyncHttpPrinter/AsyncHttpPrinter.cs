@@ -19,30 +19,35 @@ internal static partial class AsyncHttpPrinter
         var app = builder.Build();
 
         var database = app.Services.GetRequiredService<NpgsqlDataSource>();
-        await using (var create = database.CreateCommand("create table if not exists details (number text primary key, printed boolean not null)"))
+        await using (var create = database.CreateCommand("create table if not exists details (number text primary key, document text not null, printed boolean not null)"))
             await create.ExecuteNonQueryAsync();
 
         app.MapPost("/order", async (Order order, Shop shop) =>
         {
             await shop.Details();
-            await using var insert = database.CreateCommand("insert into details (number, printed) values ($1, false)");
+            await using var insert = database.CreateCommand("insert into details (number, document, printed) values ($1, $2, false)");
             insert.Parameters.AddWithValue(order.Number);
+            insert.Parameters.AddWithValue(order.Document);
             await insert.ExecuteNonQueryAsync();
             return TypedResults.Accepted((string?)null, order);
         });
-        app.MapGet("/left", async () => (await NotPrinted(database)).Count);
+        app.MapGet("/left", async () =>
+        {
+            await using var count = database.CreateCommand("select count(*) from details where not printed");
+            return (long)(await count.ExecuteScalarAsync())!;
+        });
         return app;
     }
 
     /// <summary>All of them, in memory.</summary>
-    private static async Task<List<string>> NotPrinted(NpgsqlDataSource database)
+    private static async Task<List<Order>> NotPrinted(NpgsqlDataSource database)
     {
-        List<string> numbers = [];
-        await using var select = database.CreateCommand("select number from details where not printed");
+        List<Order> orders = [];
+        await using var select = database.CreateCommand("select number, document from details where not printed");
         await using var rows = await select.ExecuteReaderAsync();
         while (await rows.ReadAsync())
-            numbers.Add(rows.GetString(0));
-        return numbers;
+            orders.Add(new(rows.GetString(0), rows.GetString(1)));
+        return orders;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A page did not come out: {Error}")]
@@ -59,8 +64,8 @@ internal static partial class AsyncHttpPrinter
             {
                 try
                 {
-                    foreach (var number in await NotPrinted(database))
-                        await PrintOne(number);
+                    foreach (var order in await NotPrinted(database))
+                        await PrintOne(order);
                 }
                 catch (Exception e) when (e is HttpRequestException or TaskCanceledException or NpgsqlException)
                 {
@@ -71,12 +76,12 @@ internal static partial class AsyncHttpPrinter
             }
         }
 
-        private async Task PrintOne(string number)
+        private async Task PrintOne(Order order)
         {
-            await shop.Print(number);
+            await shop.Print(order);
             await shop.HandOver();
             await using var update = database.CreateCommand("update details set printed = true where number = $1");
-            update.Parameters.AddWithValue(number);
+            update.Parameters.AddWithValue(order.Number);
             await update.ExecuteNonQueryAsync();
         }
     }

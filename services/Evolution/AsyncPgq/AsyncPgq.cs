@@ -36,7 +36,7 @@ internal static class AsyncPgq
             await using var insert = new NpgsqlCommand("insert into details (number) values ($1) on conflict do nothing", connection, transaction);
             insert.Parameters.AddWithValue(order.Number);
             if (await insert.ExecuteNonQueryAsync() == 1)
-                await queue.PublishAsync(transaction, [new(new PrintPage(order.Number))]);
+                await queue.PublishAsync(transaction, [new(new PrintPage(order))]);
             await transaction.CommitAsync();
             queue.Wake();
             return TypedResults.Accepted((string?)null, order);
@@ -61,13 +61,13 @@ internal static class AsyncPgq
         await create.ExecuteNonQueryAsync();
     }
 
-    private sealed record PrintPage(string Number);
+    private sealed record PrintPage(Order Order);
 
     private sealed class PrintPageHandler(Shop shop) : IJobHandler<PrintPage>
     {
         public async Task<JobOutcome> Handle(Job<PrintPage> job, CancellationToken cancellationToken)
         {
-            await shop.PrintOnce(job.Payload.Number, cancellationToken);
+            await shop.PrintOnce(job.Payload.Order, cancellationToken);
             await shop.HandOver();
             return JobOutcome.Done();
         }

@@ -1,4 +1,4 @@
-using System.Text;
+using System.Text.Json;
 using Npgsql;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
@@ -11,7 +11,8 @@ namespace Orafo.Evolution;
 /// anybody waiting for its confirm, has taken an order that is never printed. <c>Evolution:OnFailure</c> says what becomes of a page that failed:
 /// <c>requeue</c> delivers it again at once, round and round, as fast as the machine can; <c>reject</c> puts it among the dead letters, where nobody
 /// looks. <c>Evolution:Prefetch</c> is how much the broker sends ahead; 0 is all there is, in this process's memory. A delivery that is not answered
-/// within the broker's <c>consumer_timeout</c> is taken back with the channel, while its page is being printed.
+/// within the broker's <c>consumer_timeout</c> is taken back with the channel, while its page is being printed: nothing is consumed any more, or, with
+/// <c>Evolution:Reopen</c>, the same pages are printed on and on.
 /// </remarks>
 internal static class AsyncRabbitPrinter
 {
@@ -48,7 +49,7 @@ internal static class AsyncRabbitPrinter
             await insert.ExecuteNonQueryAsync();
             // Here is the gap.
             await publishing.BasicPublishAsync(
-                exchange: "", Queue, mandatory: false, new BasicProperties { Persistent = true }, Encoding.UTF8.GetBytes(order.Number));
+                exchange: "", Queue, mandatory: false, new BasicProperties { Persistent = true }, JsonSerializer.SerializeToUtf8Bytes(order));
             return TypedResults.Accepted((string?)null, order);
         });
         app.MapGet("/left", async () =>
@@ -68,10 +69,10 @@ internal static class AsyncRabbitPrinter
         var consumer = new AsyncEventingBasicConsumer(channel);
         consumer.ReceivedAsync += async (_, delivery) =>
         {
-            var number = Encoding.UTF8.GetString(delivery.Body.Span);
+            var order = JsonSerializer.Deserialize<Order>(delivery.Body.Span)!;
             try
             {
-                await shop.Print(number);
+                await shop.Print(order);
                 await shop.HandOver();
             }
             catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
@@ -84,6 +85,13 @@ internal static class AsyncRabbitPrinter
             }
 
             await channel.BasicAckAsync(delivery.DeliveryTag, multiple: false);
+        };
+        channel.ChannelShutdownAsync += (_, reason) =>
+        {
+            // Whoever tells us so waits for us to have heard it, and would not hear the broker meanwhile.
+            if (reason.ReplyCode == Constants.PreconditionFailed && configuration.GetValue<bool>("Evolution:Reopen"))
+                _ = Task.Run(() => Consume(broker, shop, configuration));
+            return Task.CompletedTask;
         };
         await channel.BasicConsumeAsync(Queue, autoAck: false, consumer);
     }

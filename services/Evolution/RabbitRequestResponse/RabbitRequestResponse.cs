@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
+using System.Text.Json;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 
@@ -46,7 +47,7 @@ internal static class RabbitRequestResponse
             {
                 await channel.BasicPublishAsync(
                     exchange: "", Requests, mandatory: false,
-                    new BasicProperties { Persistent = true, CorrelationId = correlationId, ReplyTo = replies.QueueName }, Encoding.UTF8.GetBytes(order.Number));
+                    new BasicProperties { Persistent = true, CorrelationId = correlationId, ReplyTo = replies.QueueName }, JsonSerializer.SerializeToUtf8Bytes(order));
                 var outcome = await reply.Task.WaitAsync(shop.Scaled(60), time);
                 return outcome == "printed" ? Results.Ok(order) : Results.Problem(outcome, statusCode: StatusCodes.Status502BadGateway);
             }
@@ -79,7 +80,7 @@ internal static class RabbitRequestResponse
             var outcome = "printed";
             try
             {
-                await shop.Print(Encoding.UTF8.GetString(request.Body.Span));
+                await shop.Print(JsonSerializer.Deserialize<Order>(request.Body.Span)!);
                 await shop.HandOver();
             }
             catch (Exception e) when (e is HttpRequestException or TaskCanceledException)

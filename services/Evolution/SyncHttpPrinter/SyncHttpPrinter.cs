@@ -13,7 +13,7 @@ internal static class SyncHttpPrinter
         app.MapPost("/order", async (Order order, Shop shop) =>
         {
             await shop.Details();
-            await shop.Print(order.Number);
+            await shop.Print(order);
             await shop.HandOver();
             return TypedResults.Ok(order);
         });
