@@ -34,7 +34,9 @@ internal static class Logs
                 services.GetServices<ILoggerProvider>(), services.GetRequiredService<IOptionsMonitor<LoggerFilterOptions>>(),
                 services.GetRequiredService<IOptions<LoggerFactoryOptions>>()),
             services.GetRequiredService<TimeProvider>())));
-        // Before the configuration (Logging:Console:FormatterOptions), which may say otherwise.
+        // Before the configuration (Logging:Console), which may say otherwise. A formatter that nobody names loses its options.
+        builder.Services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<ConsoleLoggerOptions>>(new ConfigureOptions<ConsoleLoggerOptions>(
+            console => console.FormatterName = ConsoleFormatterNames.Simple)));
         builder.Services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<SimpleConsoleFormatterOptions>>(new ConfigureOptions<SimpleConsoleFormatterOptions>(lines =>
             (lines.IncludeScopes, lines.SingleLine, lines.UseUtcTimestamp, lines.TimestampFormat) = (true, true, true, "yyyy-MM-dd HH:mm:ss.fff'Z '"))));
         builder.Services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<JsonConsoleFormatterOptions>>(new ConfigureOptions<JsonConsoleFormatterOptions>(json =>
