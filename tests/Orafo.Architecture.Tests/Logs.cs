@@ -33,6 +33,15 @@ public sealed partial class Logs
     public void Are_written_by_generated_methods_or_by_MassTransits_log() =>
         Assert.That(Sources.Where(source => Call().IsMatch(source.Text)).Select(source => source.File), Is.Empty);
 
+    /// <remarks>So do spans. The small programs of the road have no orders.</remarks>
+    [Test]
+    public void Name_the_order_of_each_job()
+    {
+        var handlers = Sources.Where(source => Handler().IsMatch(source.Text) && !source.Text.Contains("namespace Orafo.Evolution", StringComparison.Ordinal)).ToArray();
+        Assert.That(handlers, Has.Length.GreaterThan(4));
+        Assert.That(handlers.Where(handler => !handler.Text.Contains("job.BelongsTo(", StringComparison.Ordinal)).Select(handler => handler.File), Is.Empty);
+    }
+
     [Test]
     public void Know_the_rule_that_sees_to_it() =>
         Assert.That(File.ReadAllText(Path.Combine(Repository.Root, ".editorconfig")), Does.Contain("dotnet_diagnostic.CA1848.severity = warning"));
@@ -42,6 +51,9 @@ public sealed partial class Logs
 
     [GeneratedRegex(@"\{(\w+)[^}]*\}")]
     private static partial Regex Hole();
+
+    [GeneratedRegex(@": IJobHandler<\w+>")]
+    private static partial Regex Handler();
 
     [GeneratedRegex(@"(?i:logger)\.Log(?:Trace|Debug|Information|Warning|Error|Critical)?\(")]
     private static partial Regex Call();

@@ -51,15 +51,16 @@ public sealed class A_mesh
     [Test]
     public async Task Shows_an_orders_journey_and_gives_it_to_Jaeger()
     {
-        var order = await _mesh.PlaceAsync(Testing.Mesh.Sample(Good));
+        var order = await _mesh.PlaceAsync(Testing.Mesh.Sample(Good), "journey");
         await _mesh.FollowAsync(order!, "Completed");
+        Assert.That(await _mesh.PlaceAsync(Testing.Mesh.Sample(Good), "journey"), Is.EqualTo(order));
         var file = Path.Combine(_mesh.Directory, "journey.json");
         var id = order!.ToString().Split('/')[^1];
         // Each service exports once a second, and by itself.
         var (exitCode, output) = await RunUntil(
-            said => said.Contains("process OrderCompleted", StringComparison.Ordinal) && !said.Contains("not exported", StringComparison.Ordinal), "trace", id, "--json", file);
+            said => said.Contains("process OrderCompleted", StringComparison.Ordinal) && said.Contains("! request repeated", StringComparison.Ordinal) && !said.Contains("not exported", StringComparison.Ordinal), "trace", id, "--json", file);
         Assert.That(exitCode, Is.Zero, output);
-        foreach (var line in new[] { "Ordering      POST /orders", "OrderDetails", "process print_job", "http://127.0.0.1:", "insert into \"order_saga\"" })
+        foreach (var line in new[] { "Ordering      POST /orders", "OrderDetails", "process print_job", "http://127.0.0.1:", "insert into \"idempotency_keys\"" })
             Assert.That(output, Does.Contain(line));
 
         var trace = JsonDocument.Parse(await File.ReadAllTextAsync(file)).RootElement.GetProperty("data")[0];

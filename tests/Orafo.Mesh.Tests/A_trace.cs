@@ -1,5 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using Orafo.Cli.Benchmarking;
+using Orafo.Cli.Mesh;
 using Orafo.Cli.Tracing;
 using Orafo.Testing;
 
@@ -108,12 +110,21 @@ public sealed class A_trace
         var from = _collector.Spans.Max(span => span.End);
         await Exports(8);
         Assert.That(_collector.Spans.Where(span => span.Start > from).Select(span => $"{span.Service} {span.Name} {span.Attributes.GetValueOrDefault("db.query.text")}"), Is.Empty);
+    }
 
-        async Task Exports(int more)
-        {
-            var before = SpanCollector.Services.ToDictionary(service => service, service => _collector.Exports.GetValueOrDefault(service));
-            await Eventually.Holds(() => SpanCollector.Services.All(service => _collector.Exports.GetValueOrDefault(service) >= before[service] + more), "each service has exported its metrics");
-        }
+    /// <remarks>So <c>bench trace</c> counts those that are dropped, and no others.</remarks>
+    [Test]
+    public async Task Arrives_with_as_many_spans_as_the_services_say_that_they_made()
+    {
+        var data = new DataDirectory(_mesh.Directory);
+        await Exports(2);
+        var before = (Made: await TraceBench.Made(data, CancellationToken.None), Arrived: _collector.Spans.Count);
+        var order = (await _mesh.PlaceAsync(Testing.Mesh.Sample(Good)))!;
+        await _mesh.FollowAsync(order, "Completed");
+        var trace = await _collector.TraceOf(Id(order), IsLast);
+        await Exports(2);
+        var (made, arrived) = (await TraceBench.Made(data, CancellationToken.None) - before.Made, _collector.Spans.Count - before.Arrived);
+        Assert.That(made, Is.EqualTo(arrived).And.AtLeast(trace.Count));
     }
 
     /// <remarks>What is under way dies with the service, the job that prints above all; what it had ended was exported before.</remarks>
@@ -243,6 +254,13 @@ public sealed class A_trace
         var (exitCode, output) = await _mesh.RunAsync("trace", Id(order).ToString());
         Assert.That(exitCode, Is.Zero, output);
         Assert.That(output, Does.Contain(_collector.Url).And.Contain($"http://jaeger.example/ui/trace/{trace[0].TraceId}"));
+    }
+
+    /// <summary>Returns when each service has exported its metrics so often.</summary>
+    private async Task Exports(int more)
+    {
+        var before = SpanCollector.Services.ToDictionary(service => service, service => _collector.Exports.GetValueOrDefault(service));
+        await Eventually.Holds(() => SpanCollector.Services.All(service => _collector.Exports.GetValueOrDefault(service) >= before[service] + more), "each service has exported its metrics");
     }
 
     private static bool IsLast(Span span) => span.Name == "receive order-completion";

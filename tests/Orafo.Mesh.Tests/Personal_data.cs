@@ -130,7 +130,8 @@ public sealed class Personal_data
             Assert.That(_told.Select(path => path.Split('/')[1]).Distinct(), Is.EquivalentTo(new[] { "shop", "client" }), "webhooks were sent");
             Assert.That(_collector.Spans.Any(span => span.Events.Any(happened => happened.Attributes.ContainsKey("exception.message"))), Is.True, "exceptions are in spans");
             Assert.That(tapped.Any(message => message.Around.Contains("MT-Fault-Message", StringComparison.Ordinal)), Is.True, "exceptions are in headers");
-            Assert.That(logs.Any(log => log.Text.Contains("R-FAULT", StringComparison.Ordinal)), Is.True, "exceptions are in logs");
+            Assert.That(logs.SelectMany(log => log.Text.Split('\n')).Where(line => line.Contains("R-FAULT", StringComparison.Ordinal)),
+                Is.Not.Empty.And.All.Match("=> OrderId:[0-9a-f-]{36} MessageId:[0-9a-f-]{36}"), "exceptions are in logs, found by their order");
             Assert.That(_collector.Exports.Keys, Is.EquivalentTo(SpanCollector.Services), "metrics came");
 
             Assert.That(Leaks(logs, secrets), Is.Empty, "logs");
@@ -248,18 +249,18 @@ public sealed class Personal_data
     /// <summary>Past every client library.</summary>
     private async Task Publish(string message, JsonObject members)
     {
-        var order = Guid.CreateVersion7().ToString();
+        var (order, id) = (Guid.CreateVersion7().ToString(), Guid.CreateVersion7().ToString());
         members["orderId"] = order;
         var envelope = new JsonObject
         {
-            ["messageId"] = Guid.CreateVersion7().ToString(),
+            ["messageId"] = id,
             ["correlationId"] = order,
             ["messageType"] = new JsonArray($"urn:message:Orafo.Contracts:{message}"),
             ["message"] = members,
         };
         using var published = await _management.PostAsJsonAsync(
             new Uri($"exchanges/orafo/{message}/publish", UriKind.Relative),
-            new { properties = new { content_type = "application/vnd.masstransit+json", delivery_mode = 2 }, routing_key = "", payload = envelope.ToJsonString(), payload_encoding = "string" });
+            new { properties = new { content_type = "application/vnd.masstransit+json", delivery_mode = 2, message_id = id, correlation_id = order }, routing_key = "", payload = envelope.ToJsonString(), payload_encoding = "string" });
         published.EnsureSuccessStatusCode();
         Assert.That((await published.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("routed").GetBoolean(), Is.True, message);
     }

@@ -150,24 +150,24 @@ public sealed partial class What_an_operator_sees
     }
 
     [Test]
-    public async Task Finds_message_and_trace_beside_each_line_of_a_messages_handling()
+    public async Task Finds_order_trace_and_message_or_job_beside_each_line_of_their_handling()
     {
-        foreach (var service in new[] { "ordering", "order-details", "invoicing" })
+        foreach (var service in Services)
         {
             await Eventually.Holds(() => _completed.All(order => About(service, order).Any()), $"{service} speaks of all orders");
             foreach (var order in _completed)
             {
-                var scopes = About(service, order).Single().GetProperty("Scopes").EnumerateArray().ToArray();
-                string? Of(string key) => scopes.Where(scope => scope.ValueKind == JsonValueKind.Object && scope.TryGetProperty(key, out _)).Select(scope => scope.GetProperty(key).ToString()).FirstOrDefault();
-                Assert.That(Of("OrderId"), Is.EqualTo(order), service);
-                Assert.That(Of("MessageId"), Does.Match("^[0-9a-f-]{36}$"), service);
-                Assert.That(Of("TraceId"), Does.Match("^[0-9a-f]{32}$"), service);
+                var line = About(service, order).Single();
+                Assert.That(Beside(line, "OrderId"), Is.EqualTo(new[] { order }), service);
+                // Who hands over is a job.
+                Assert.That(Beside(line, service == "hand-over" ? "JobId" : "MessageId"), Has.Length.EqualTo(1).And.All.Match("^[0-9a-f-]{36}$"), service);
+                Assert.That(Beside(line, "TraceId"), Has.Length.EqualTo(1).And.All.Match("^[0-9a-f]{32}$"), service);
             }
         }
 
         // The same in all of them: where the order's trace goes on.
         foreach (var order in _completed)
-            Assert.That(new[] { "ordering", "order-details", "invoicing" }.Select(service => TraceOf(About(service, order).Single())).Distinct().ToArray(), Has.Length.EqualTo(1));
+            Assert.That(Services.Select(service => Beside(About(service, order).Single(), "TraceId").Single()).Distinct().ToArray(), Has.Length.EqualTo(1));
     }
 
     [Test]
@@ -262,8 +262,8 @@ public sealed partial class What_an_operator_sees
         Regex.Match(metrics, $$"""^{{name}}\{[^}]*orafo_state="{{state}}"[^}]*\} ([0-9.eE+-]+)""", RegexOptions.Multiline) is { Success: true } sample
             ? double.Parse(sample.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture) : null;
 
-    private IEnumerable<JsonElement> About(string service, string order) =>
-        Lines(service).Where(line => line.GetProperty("Message").GetString()!.Contains(order, StringComparison.Ordinal));
+    /// <summary>In the text or beside it.</summary>
+    private IEnumerable<JsonElement> About(string service, string order) => Lines(service).Where(line => line.ToString().Contains(order, StringComparison.Ordinal));
 
     /// <summary>All that the service has logged so far.</summary>
     private IEnumerable<JsonElement> Lines(string service)
@@ -277,8 +277,9 @@ public sealed partial class What_an_operator_sees
         }
     }
 
-    private static string? TraceOf(JsonElement line) =>
-        line.GetProperty("Scopes").EnumerateArray().Where(scope => scope.TryGetProperty("TraceId", out _)).Select(scope => scope.GetProperty("TraceId").GetString()).FirstOrDefault();
+    /// <summary>What scopes say by that name.</summary>
+    private static string[] Beside(JsonElement line, string name) =>
+        [.. line.GetProperty("Scopes").EnumerateArray().Where(scope => scope.ValueKind == JsonValueKind.Object && scope.TryGetProperty(name, out _)).Select(scope => scope.GetProperty(name).ToString())];
 
     private HttpClient Management()
     {

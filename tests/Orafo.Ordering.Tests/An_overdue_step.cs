@@ -1,7 +1,10 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 using Orafo.Contracts;
 using Orafo.Ordering.Intake;
 using Orafo.Ordering.Saga;
+using Orafo.Testing;
 
 namespace Orafo.Ordering.Tests;
 
@@ -39,6 +42,31 @@ public sealed class An_overdue_step
         var sagas = await service.Look(db => db.Sagas.AsNoTracking().ToListAsync());
         Assert.That(sagas.Select(saga => string.Join(' ', saga.Timeline.Select(step => step.State))), Is.All.EqualTo("GettingDetails GettingDetails Suspended"));
         Assert.That(await service.Look(db => db.Set<MassTransit.EntityFrameworkCoreIntegration.OutboxMessage>().CountAsync()), Is.Zero);
+    }
+
+    /// <remarks>Who finds it is asked by nobody, so what comes of it is another trace.</remarks>
+    [Test]
+    public async Task Is_linked_with_the_request_that_placed_the_order()
+    {
+        ConcurrentQueue<Activity> spans = [];
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "MassTransit",
+            Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using var service = await OrderingService.Start(Steps());
+        var order = Order();
+        ActivityContext placed;
+        using (var request = new Activity("request").Start())
+        {
+            placed = request.Context;
+            await service.Store(order);
+        }
+
+        await Eventually.Holds(
+            () => spans.Any(span => span.TraceId != placed.TraceId && span.Links.Any(link => (link.Context.TraceId, link.Context.SpanId) == (placed.TraceId, placed.SpanId))), "it is linked");
     }
 
     [Test]

@@ -20,7 +20,7 @@ internal sealed class Workshop : IAsyncDisposable
     /// <summary>The attempts that were made, in their order.</summary>
     public ConcurrentQueue<Job<string>> Attempts { get; } = [];
 
-    /// <summary>What is logged.</summary>
+    /// <summary>What is logged, with what stands beside it: <c>Warning: … | name=value</c>.</summary>
     public ConcurrentQueue<string> Log { get; } = [];
 
     /// <summary>What becomes of an attempt.</summary>
@@ -127,16 +127,24 @@ internal sealed class Workshop : IAsyncDisposable
         }
     }
 
-    private sealed class Listener(ConcurrentQueue<string> lines) : ILoggerProvider, ILogger
+    private sealed class Listener(ConcurrentQueue<string> lines) : ILoggerProvider, ISupportExternalScope, ILogger
     {
+        private IExternalScopeProvider _scopes = new LoggerExternalScopeProvider();
+
         public ILogger CreateLogger(string categoryName) => this;
 
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+        public void SetScopeProvider(IExternalScopeProvider scopeProvider) => _scopes = scopeProvider;
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => _scopes.Push(state);
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            lines.Enqueue($"{logLevel}: {formatter(state, exception)}");
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            List<string> beside = [];
+            _scopes.ForEachScope((scope, all) => all.AddRange((scope as IEnumerable<KeyValuePair<string, object?>> ?? []).Select(item => $"{item.Key}={item.Value}")), beside);
+            lines.Enqueue($"{logLevel}: {formatter(state, exception)} | {string.Join(' ', beside)}");
+        }
 
         public void Dispose()
         {

@@ -62,7 +62,7 @@ internal sealed class TraceBench(Func<DataDirectory, Task<BenchReport>> measure,
     }
 
     /// <summary>How many spans the services have ended, as they say themselves.</summary>
-    private static async Task<long> Made(DataDirectory data, CancellationToken stop)
+    public static async Task<long> Made(DataDirectory data, CancellationToken stop)
     {
         var spans = 0L;
         foreach (var service in MeshService.All)

@@ -20,7 +20,8 @@ internal static class TraceCommand
             return await Elsewhere(data, order, elsewhere, stop);
         var traces = TraceStore.OfOrder(data.Traces, order).GroupBy(span => span.TraceId).Select(trace => trace.ToList()).OrderBy(trace => trace.Min(span => span.Start)).ToList();
         // Requests that only look have a trace each.
-        var journeys = traces.FindAll(trace => trace.Exists(span => span.Kind is SpanKind.Producer or SpanKind.Consumer));
+        var journeys = traces.FindAll(trace => trace.Exists(
+            span => span.Kind is SpanKind.Producer or SpanKind.Consumer || (span.Kind == SpanKind.Server && span.Attributes.GetValueOrDefault("http.request.method") is not ("GET" or "HEAD"))));
         if (journeys.Count == 0)
             throw new OrafoException($"No span of order {order} has been collected. They come a second after they end, and go when newer ones need the room; and the id may be another one.");
         foreach (var journey in journeys)

@@ -114,19 +114,21 @@ public sealed class OtlpReceiver : IAsyncDisposable
         return HttpStatusCode.OK;
     }
 
+    /// <remarks>Who sends too much hears so when all of it was sent: a connection that is cut before says nothing. What is beyond twice the limit is cut.</remarks>
     /// <returns>Null if it is too large.</returns>
     private static async Task<byte[]?> Read(HttpListenerRequest request)
     {
         await using var plain = request.Headers["Content-Encoding"] == "gzip" ? new GZipStream(request.InputStream, CompressionMode.Decompress) : request.InputStream;
         using var body = new MemoryStream();
         var buffer = new byte[81920];
-        while (await plain.ReadAsync(buffer) is > 0 and var read)
+        var length = 0;
+        while (length <= 2 * LargestRequest && await plain.ReadAsync(buffer) is > 0 and var read)
         {
-            if (body.Length + read > LargestRequest)
-                return null;
-            body.Write(buffer, 0, read);
+            length += read;
+            if (length <= LargestRequest)
+                body.Write(buffer, 0, read);
         }
 
-        return body.ToArray();
+        return length <= LargestRequest ? body.ToArray() : null;
     }
 }

@@ -36,7 +36,7 @@ public sealed class TellShopHandler(Shop shop, WebhookSender sender, IOptions<No
 {
     public async Task<JobOutcome> Handle(Job<TellShop> job, CancellationToken cancellationToken)
     {
-        OrderSpan.BelongsTo(job.Payload.Order.OrderId);
+        job.BelongsTo(job.Payload.Order.OrderId);
         if (shop.Find(job.Group) is not { } receiver)
             return JobOutcome.Park($"There is no receiver '{job.Group}'.");
         var said = new CloudEvent<ShippedOrder>

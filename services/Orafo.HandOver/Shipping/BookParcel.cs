@@ -33,7 +33,7 @@ public sealed class BookingHandler(
 {
     public async Task<JobOutcome> Handle(Job<BookParcel> job, CancellationToken cancellationToken)
     {
-        OrderSpan.BelongsTo(job.Id);
+        job.BelongsTo(job.Id);
         if (await Shipments.Read(db, job.Id, cancellationToken) is not { State: Shipment.Booking } shipment)
             return JobOutcome.Done();
         // Its worker died each time, or could not write down how it ended.

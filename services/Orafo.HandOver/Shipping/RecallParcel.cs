@@ -26,7 +26,7 @@ public sealed class RecallHandler(
 {
     public async Task<JobOutcome> Handle(Job<RecallParcel> job, CancellationToken cancellationToken)
     {
-        OrderSpan.BelongsTo(job.Id);
+        job.BelongsTo(job.Id);
         if (await Shipments.Read(db, job.Id, cancellationToken) is not { State: Shipment.Recalling } shipment)
             return JobOutcome.Done();
         if (job.Attempt > options.Value.Attempts)

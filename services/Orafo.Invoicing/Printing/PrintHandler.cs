@@ -23,7 +23,7 @@ public sealed class PrintHandler(
 {
     public async Task<JobOutcome> Handle(Job<PrintInvoice> job, CancellationToken cancellationToken)
     {
-        OrderSpan.BelongsTo(job.Id);
+        job.BelongsTo(job.Id);
         // What the job says cannot be read; the invoice is its order's all the same.
         if ((job.Payload.InvoiceNumber ?? await NumberOf(job.Id, cancellationToken)) is not { } number)
             return await Park(job, null, "The job cannot be read, and its order has no invoice.");

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -178,7 +179,9 @@ internal static class OrderEndpoints
         {
             OrderSpan.BelongsTo(earlier.OrderId);
             intake.End(IsOf(earlier) ? OrderingInstruments.Repeated : OrderingInstruments.Refused);
-            if (!IsOf(earlier))
+            if (IsOf(earlier))
+                Activity.Current?.AddEvent(new("request repeated"));
+            else
                 return Problems.KeyReused.Because("A new order needs a new key.");
             // An order from before there were clients is nobody's to look at.
             using var watched = wait is null || earlier.Client != client ? null : watch.TryWatch(earlier.OrderId, client);

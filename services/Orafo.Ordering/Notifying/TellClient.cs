@@ -74,7 +74,7 @@ public sealed class TellClientHandler(OrderingDb db, ClientReceivers receivers, 
     public async Task<JobOutcome> Handle(Job<TellClient> job, CancellationToken cancellationToken)
     {
         var (payload, client) = (job.Payload, job.Group);
-        OrderSpan.BelongsTo(payload.Order?.OrderId);
+        job.BelongsTo(payload.Order?.OrderId);
         if (payload.Order is null && job.Attempt > 1)
             return JobOutcome.Reject("A test is not repeated.");
         if (options.Value.Key is not { } key)

@@ -21,12 +21,16 @@ internal sealed class MessageLogFilter(ILogger<MessageLogFilter> logger) : IFilt
 /// <summary>Which delivery is handled. Looked up when a line is written: of a delivery of which nothing is said, nothing is asked.</summary>
 internal sealed class MessageLogScope(ReceiveContext delivery) : IReadOnlyList<KeyValuePair<string, object?>>
 {
-    public int Count => 3;
+    /// <summary>What lines call it, those of jobs, too.</summary>
+    public const string OrderId = "OrderId";
+
+    /// <remarks>While there is a span, its trace is beside every line anyway (<see cref="Logs"/>).</remarks>
+    public int Count => Activity.Current is null ? 3 : 2;
 
     /// <remarks>A message about an order is correlated by it. A trace that nobody listens to goes on in the headers.</remarks>
     public KeyValuePair<string, object?> this[int index] => index switch
     {
-        0 => new("OrderId", delivery.GetCorrelationId()),
+        0 => new(OrderId, delivery.GetCorrelationId()),
         1 => new("MessageId", delivery.GetMessageId()),
         2 => new("TraceId", TraceId),
         _ => throw new ArgumentOutOfRangeException(nameof(index)),
@@ -42,6 +46,6 @@ internal sealed class MessageLogScope(ReceiveContext delivery) : IReadOnlyList<K
 
     public override string ToString() => string.Join(' ', this.Where(item => item.Value is not null).Select(item => $"{item.Key}:{item.Value}"));
 
-    private string? TraceId => Activity.Current?.TraceId.ToHexString()
-        ?? (ActivityContext.TryParse(delivery.TransportHeaders.Get<string>(DiagnosticHeaders.ActivityId), null, out var span) ? span.TraceId.ToHexString() : null);
+    private string? TraceId =>
+        ActivityContext.TryParse(delivery.TransportHeaders.Get<string>(DiagnosticHeaders.ActivityId), null, out var span) ? span.TraceId.ToHexString() : null;
 }

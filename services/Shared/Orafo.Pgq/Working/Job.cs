@@ -45,6 +45,11 @@ public sealed class Job<TPayload>
 
     internal bool HasPausedGroup { get; private set; }
 
+    /// <summary>Says what it is about: beside every line that is logged of this attempt from now on, as its id and its trace are.</summary>
+    /// <param name="name">As the line is to name it: <c>OrderId</c>.</param>
+    /// <param name="subject">Nothing personal.</param>
+    public void IsAbout(string name, object subject) => _lease.LogScope.Subject = new(name, subject);
+
     /// <summary>
     ///     What all jobs of its group need is away: this worker begins no other one for that long. Then it begins one; if that does not pause the group
     ///     again, all. Those that are under way go on.

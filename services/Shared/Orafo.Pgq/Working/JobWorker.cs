@@ -326,6 +326,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
         foreach (var attempt in ended)
         {
             var (lease, outcome, duration) = attempt;
+            using var scope = _logger.BeginScope(lease.LogScope);
             if (outcome is not JobOutcome.WrittenOutcome && !written.Contains(lease.Key) && (!attempt.WasSkipped || locked.Contains(lease.Key)))
             {
                 TryAgain(attempt);
@@ -471,6 +472,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     {
         var began = _time.GetTimestamp();
         JobOutcome outcome;
+        using (_logger.BeginScope(lease.LogScope))
         using (var span = Span(lease.Job))
         {
             try

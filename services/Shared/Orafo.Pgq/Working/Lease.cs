@@ -31,6 +31,9 @@ internal sealed class Lease(ClaimedJob job, Guid token, long since) : IDisposabl
 
     public LeaseKey Key => new(job.Id, token);
 
+    /// <summary>Of what is logged of this attempt.</summary>
+    public JobLogScope LogScope { get; } = new(job);
+
     /// <summary>From before it was renewed last.</summary>
     public long Since
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Orafo.Pgq;
 
 namespace Orafo.ServiceDefaults;
 
@@ -14,6 +15,16 @@ public static class OrderSpan
     {
         if (order is { } id && Activity.Current is { IsAllDataRequested: true } span)
             Mark(span, id.ToString());
+    }
+
+    /// <summary>Says it of a job: of its span, and beside the lines that are logged of it.</summary>
+    /// <param name="job">While it is done.</param>
+    /// <param name="order">Null if it is no order's.</param>
+    public static void BelongsTo<TPayload>(this Job<TPayload> job, Guid? order)
+    {
+        if (order is { } id)
+            job.IsAbout(MessageLogScope.OrderId, id);
+        BelongsTo(order);
     }
 
     /// <summary>Whose a request is that names an order in its path.</summary>
