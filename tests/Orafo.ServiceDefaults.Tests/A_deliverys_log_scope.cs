@@ -51,7 +51,7 @@ public sealed class A_deliverys_log_scope
 
         using var span = hasSpan ? new Activity("not sampled").SetParentId(parent).Start() : null;
         using (logger.BeginScope(new MessageLogScope(delivery)))
-            logger.Log(LogLevel.Information, 0, "said", null, (text, _) => text);
+            logger.Log(LogLevel.Critical, 0, "said", null, (text, _) => text);
 
         Assert.That(writer.Beside, Is.EquivalentTo(new[] { $"OrderId={order}", $"MessageId={message}", $"TraceId={trace}" }));
     }

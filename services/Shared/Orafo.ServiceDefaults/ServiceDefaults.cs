@@ -140,7 +140,7 @@ public static class ServiceDefaultsExtensions
                 await prepare(services);
                 return;
             }
-            catch (Exception e) when (ReliableDelivery.IsInfrastructure(e) || e is PostgresException { SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidCatalogName })
+            catch (Exception e) when (ReliableDelivery.IsInfrastructure(e) || IsUnmigrated(e))
             {
                 if (warnings.IsDue())
                     ServiceLog.NotPrepared(services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ServiceDefaultsExtensions)), e.Message);
@@ -148,6 +148,12 @@ public static class ServiceDefaultsExtensions
             }
         }
     }
+
+    /// <summary>The database is not there, or is being migrated: a table may have come, and not yet all of its columns.</summary>
+    private static bool IsUnmigrated(Exception e) => (e is DbUpdateException ? e.InnerException : e) is PostgresException
+    {
+        SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.InvalidCatalogName,
+    };
 
     internal static string RequiredConnectionString(this WebApplicationBuilder builder, string name) =>
         builder.Configuration.GetConnectionString(name)
