@@ -108,7 +108,7 @@ public sealed partial class The_compose_file
 
     private static string[] List(string service, string key) => [.. ((List<object>)((Dictionary<object, object>)Services[service])[key]).Cast<string>()];
 
-    private static Dictionary<string, string> Environment(string service) =>
+    internal static Dictionary<string, string> Environment(string service) =>
         ((Dictionary<object, object>)((Dictionary<object, object>)Services[service])["environment"]).ToDictionary(pair => (string)pair.Key, pair => (string)pair.Value);
 
     [GeneratedRegex(@"\$\{(\w+)")]
