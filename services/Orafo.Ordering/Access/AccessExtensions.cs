@@ -1,24 +1,13 @@
-using System.Globalization;
 using System.Security.Claims;
-using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
-using Microsoft.AspNetCore.RateLimiting;
-using Microsoft.Extensions.Options;
-using Orafo.Ordering.Intake;
 
 namespace Orafo.Ordering.Access;
 
 /// <summary>Who is let in, and how often.</summary>
 public static class AccessExtensions
 {
-    /// <summary>The limit of streams for each client.</summary>
-    internal const string Streams = "streams";
-
-    /// <summary>The limit of documents for each client: who reads slowly keeps nobody else from the invoice service.</summary>
-    internal const string Documents = "documents";
-
     /// <summary>API keys; tokens of an identity provider as well, if <c>Authentication:Jwt:Authority</c> names one.</summary>
     /// <remarks>An endpoint without a rule of its own lets in who has a key, and a test fails for it.</remarks>
     public static WebApplicationBuilder AddAccess(this WebApplicationBuilder builder)
@@ -35,18 +24,21 @@ public static class AccessExtensions
             services.Remove(ring);
 
         services.AddAuthorizationBuilder().SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
-        services.AddRateLimiter(_ => { });
-        services.AddOptions<RateLimiterOptions>().Configure<IOptions<IntakeOptions>>((limiter, intake) => Limit(limiter, intake.Value));
+        services.AddSingleton<RequestLimits>();
         return builder;
     }
 
-    /// <summary>A client counts by its name, whoever has none by its address.</summary>
+    /// <summary>A client is known before it is counted.</summary>
     public static void UseAccess(this WebApplication app)
     {
         app.UseAuthentication();
-        app.UseRateLimiter();
+        // Not before there is a request: a process that migrates has no settings of the intake.
+        app.Use((context, next) => context.RequestServices.GetRequiredService<RequestLimits>().Handle(context, next));
         app.UseAuthorization();
     }
+
+    /// <summary>A client has so many of these open at a time.</summary>
+    internal static RouteHandlerBuilder Limit(this RouteHandlerBuilder endpoint, AtATime what) => endpoint.WithMetadata(new LimitedAtATime(what));
 
     private static void AddTokens(AuthenticationBuilder authentication, string authority, ConfigurationManager configuration)
     {
@@ -82,33 +74,4 @@ public static class AccessExtensions
     /// <summary><c>scope</c> is a list with spaces (RFC 8693); some providers say <c>scp</c>, and some repeat it.</summary>
     private static IEnumerable<string> ScopesOf(ClaimsPrincipal token) =>
         token.Claims.Where(claim => claim.Type is "scope" or "scp").SelectMany(claim => claim.Value.Split(' '));
-
-    private static void Limit(RateLimiterOptions limiter, IntakeOptions intake)
-    {
-        limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
-        limiter.OnRejected = (rejected, _) =>
-        {
-            var wait = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var retryAfter) ? retryAfter : TimeSpan.FromSeconds(1);
-            rejected.HttpContext.Response.Headers.RetryAfter = Math.Max(1, Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
-            return ValueTask.CompletedTask;
-        };
-        limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context =>
-            context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal)
-                ? RateLimitPartition.GetNoLimiter("health")
-                : RateLimitPartition.GetTokenBucketLimiter(Name(context), _ => new TokenBucketRateLimiterOptions
-                {
-                    TokenLimit = intake.Burst,
-                    TokensPerPeriod = intake.RequestsPerSecond,
-                    ReplenishmentPeriod = TimeSpan.FromSeconds(1),
-                    QueueLimit = 0,
-                }));
-        AtATime(Streams, intake.StreamsPerClient);
-        AtATime(Documents, intake.DocumentsPerClient);
-
-        void AtATime(string policy, int most) => limiter.AddPolicy(policy, context => RateLimitPartition.GetConcurrencyLimiter(
-            Name(context), _ => new ConcurrencyLimiterOptions { PermitLimit = most, QueueLimit = 0 }));
-    }
-
-    private static string Name(HttpContext context) =>
-        context.User.FindFirstValue(Scopes.ClientClaim) is { } client ? "client " + client : "address " + context.Connection.RemoteIpAddress;
 }

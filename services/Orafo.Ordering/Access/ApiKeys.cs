@@ -30,8 +30,7 @@ public sealed class ApiKeys(IServiceScopeFactory scopes, TimeProvider time) : ID
 
     private readonly ConcurrencyLimiter _clientLookups = new(new() { PermitLimit = MostLookups, QueueLimit = Most });
     private readonly ConcurrencyLimiter _strangerLookups = new(new() { PermitLimit = MostLookups, QueueLimit = MostInLine });
-    private readonly PartitionedRateLimiter<IPAddress> _guesses = PartitionedRateLimiter.Create<IPAddress, IPAddress>(from => RateLimitPartition.GetTokenBucketLimiter(
-        Neighbourhood(from), _ => new() { TokenLimit = GuessesAtOnce, TokensPerPeriod = GuessesPerSecond, ReplenishmentPeriod = TimeSpan.FromSeconds(1) }));
+    private readonly RateLimit<IPAddress> _guesses = new(GuessesAtOnce, GuessesPerSecond, time);
 
     private long _lookedUp;
 
@@ -58,7 +57,6 @@ public sealed class ApiKeys(IServiceScopeFactory scopes, TimeProvider time) : ID
     {
         _clientLookups.Dispose();
         _strangerLookups.Dispose();
-        _guesses.Dispose();
     }
 
     private async ValueTask<Known?> Named(string prefix, IPAddress from, CancellationToken cancellationToken)
@@ -78,13 +76,8 @@ public sealed class ApiKeys(IServiceScopeFactory scopes, TimeProvider time) : ID
         if (_strangers.TryGetValue(prefix, out known) && time.GetElapsedTime(known.At) < Usable)
             return known;
         // Who waits for what is being looked up already costs nothing.
-        if (!_underWay.ContainsKey(prefix))
-        {
-            using var guess = _guesses.AttemptAcquire(from);
-            if (!guess.IsAcquired)
-                return null;
-        }
-
+        if (!_underWay.ContainsKey(prefix) && _guesses.Take(Neighbourhood(from)) is not null)
+            return null;
         return await LookUp(prefix, _strangerLookups).WaitAsync(cancellationToken);
     }
 

@@ -66,7 +66,7 @@ internal static class OrderEndpoints
 
         orders.MapGet("{id:guid}/events", OrderEvents.Stream)
             .RequireScope(Scopes.Read).Answers("text/event-stream")
-            .RequireRateLimiting(AccessExtensions.Streams)
+            .Limit(AtATime.Streams)
             .WithName("FollowOrder").WithSummary("The order's transitions, as they happen: Server-Sent Events.")
             .WithDescription("One event `transition` for each entry of the timeline, with its place in it as id; Last-Event-ID goes on from there. "
                 + "The stream ends with the order's final state; after that there is nothing to stream, and the answer is 204.")
@@ -76,14 +76,14 @@ internal static class OrderEndpoints
 
         orders.MapGet("{id:guid}/" + OrderDocuments.Invoice, OrderDocuments.GetInvoice)
             .RequireScope(Scopes.Read)
-            .RequireRateLimiting(AccessExtensions.Documents)
+            .Limit(AtATime.Documents)
             .WithName("GetInvoice").WithSummary("The order's invoice: as data, as a PDF, or as an e-invoice (UBL 2.1 of EN 16931).")
             .WithDescription("Accept says which. 404 until it is issued. If-None-Match with the ETag of a PDF or an e-invoice is answered with 304: they never change.")
             .ProducesDocument();
 
         orders.MapGet("{id:guid}/" + OrderDocuments.CreditNote, OrderDocuments.GetCreditNote)
             .RequireScope(Scopes.Read)
-            .RequireRateLimiting(AccessExtensions.Documents)
+            .Limit(AtATime.Documents)
             .WithName("GetCreditNote").WithSummary("The credit note that takes the order's invoice back, in the same forms.")
             .WithDescription("404 unless the order was cancelled after it was invoiced.")
             .ProducesDocument();

@@ -25,7 +25,7 @@ internal static class Metrics
     /// <summary>Our own, the process's, the pool's of connections, and the server's. None of outgoing calls: their addresses are clients' own, and without number.</summary>
     private static readonly string[] Meters =
     [
-        "Orafo.*", "System.Runtime", "Npgsql", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.RateLimiting",
+        "Orafo.*", "System.Runtime", "Npgsql", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel",
     ];
 
     public static WebApplicationBuilder AddMetrics(this WebApplicationBuilder builder)
