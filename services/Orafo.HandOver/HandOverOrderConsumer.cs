@@ -15,7 +15,8 @@ namespace Orafo.HandOver;
 /// transaction collide on its key, and are then run one after the other. An order that was recalled is not booked any more, and there is no answer: whoever
 /// recalled it waits for another one.
 /// </remarks>
-public sealed class HandOverOrderConsumer(HandOverDb db, JobQueue<BookParcel> bookings, TimeProvider time, ILogger<HandOverOrderConsumer> logger)
+public sealed class HandOverOrderConsumer(
+    HandOverDb db, JobQueue<BookParcel> bookings, FreshShipments fresh, TimeProvider time, ILogger<HandOverOrderConsumer> logger)
     : IConsumer<HandOverOrder>
 {
     public async Task Consume(ConsumeContext<HandOverOrder> context)
@@ -24,7 +25,7 @@ public sealed class HandOverOrderConsumer(HandOverDb db, JobQueue<BookParcel> bo
         var earlier = context.Prefetched<EarlierHandOvers>();
         if (!earlier.ByOrder.TryGetValue(command.OrderId, out var shipment))
         {
-            db.Shipments.Add(new Shipment
+            shipment = new Shipment
             {
                 OrderId = command.OrderId,
                 State = Shipment.Booking,
@@ -35,7 +36,9 @@ public sealed class HandOverOrderConsumer(HandOverDb db, JobQueue<BookParcel> bo
                 Currency = command.Total.Currency,
                 Total = command.Total.Amount,
                 AskedAt = time.GetStorableNow(),
-            });
+            };
+            db.Shipments.Add(shipment);
+            context.AfterCommit(() => fresh.Keep(shipment));
             Book(context);
             return;
         }

@@ -229,4 +229,65 @@ public sealed class An_order_to_hand_over
         await service.Hears<OrderHandedOver>(orders.Length);
     }
 
+    /// <remarks>The carrier would refuse what the row says.</remarks>
+    [Test]
+    public async Task Is_booked_as_its_process_stored_it_without_being_read_again()
+    {
+        await using var service = await HandOverService.Start();
+        service.Carrier.Depot.Set(new() { RefusePostalCode = "00000" });
+        var command = HandOverService.Command();
+        var row = new Shipment
+        {
+            OrderId = command.OrderId,
+            State = Shipment.Booking,
+            CustomerNumber = command.CustomerNumber,
+            InvoiceNumber = command.InvoiceNumber,
+            DeliverTo = command.DeliverTo with { PostalCode = "00000" },
+            Lines = command.Lines,
+            Currency = command.Total.Currency,
+            Total = command.Total.Amount,
+            AskedAt = DateTimeOffset.UtcNow,
+        };
+        await service.Harness.Look(db =>
+        {
+            db.Add(row);
+            return db.SaveChangesAsync();
+        });
+        var known = row.Copy();
+        known.DeliverTo = command.DeliverTo;
+        service.Harness.Services.GetRequiredService<FreshShipments>().Keep(known);
+        await service.Harness.Services.GetRequiredService<JobQueue<BookParcel>>().PublishAsync(new NewJob<BookParcel>(new()) { Id = command.OrderId });
+        await service.Is(Shipment.HandedOver, command.OrderId);
+    }
+
+    [Test]
+    public async Task Is_not_handed_over_for_a_booking_that_does_not_know_of_its_recall()
+    {
+        await using var service = await HandOverService.Start();
+        var command = HandOverService.Command();
+        await service.Deliver(command);
+        await service.Hears<OrderHandedOver>();
+        var stored = (await service.Is(Shipment.HandedOver, command.OrderId)).Copy();
+        await service.Deliver(new RecallHandOver { OrderId = command.OrderId });
+        await service.Hears<HandOverRecalled>();
+
+        stored.State = Shipment.Booking;
+        service.Harness.Services.GetRequiredService<FreshShipments>().Keep(stored);
+        await service.Harness.Services.GetRequiredService<JobQueue<BookParcel>>().PublishAsync(new NewJob<BookParcel>(new()) { Id = command.OrderId });
+        await service.ComesToRest();
+        await service.Is(Shipment.Recalled, command.OrderId);
+        Assert.That((await service.Hears<OrderHandedOver>(0)).Count, Is.EqualTo(1), "the first time");
+        Assert.That(await service.Hears<HandOverFailed>(0), Is.Empty);
+    }
+
+    [Test]
+    public void Is_forgotten_by_the_memory_of_a_process_when_a_thousand_others_wait()
+    {
+        var fresh = new FreshShipments();
+        var orders = Enumerable.Range(0, FreshShipments.Most + 1).Select(_ => Guid.CreateVersion7()).ToArray();
+        foreach (var order in orders)
+            fresh.Keep(new() { OrderId = order, State = Shipment.Booking, AskedAt = DateTimeOffset.UtcNow });
+        Assert.That(orders.Select(fresh.Take).Count(shipment => shipment is not null), Is.EqualTo(FreshShipments.Most));
+        Assert.That(fresh.Take(orders[0]), Is.Null);
+    }
 }

@@ -27,14 +27,14 @@ public sealed record BookParcel
 /// the parcel.
 /// </remarks>
 public sealed class BookingHandler(
-    Carrier carrier, Shop shop, HandOverDb db, IPublishEndpoint publish, SharedTransaction<HandOverDb> shared, IOptions<ShippingOptions> options, TimeProvider time,
-    ILogger<BookingHandler> logger)
+    Carrier carrier, Shop shop, HandOverDb db, FreshShipments fresh, IPublishEndpoint publish, SharedTransaction<HandOverDb> shared,
+    IOptions<ShippingOptions> options, TimeProvider time, ILogger<BookingHandler> logger)
     : IJobHandler<BookParcel>
 {
     public async Task<JobOutcome> Handle(Job<BookParcel> job, CancellationToken cancellationToken)
     {
         job.BelongsTo(job.Id);
-        if (await Shipments.Read(db, job.Id, cancellationToken) is not { State: Shipment.Booking } shipment)
+        if ((fresh.Take(job.Id) ?? await Shipments.Read(db, job.Id, cancellationToken)) is not { State: Shipment.Booking } shipment)
             return JobOutcome.Done();
         // Its worker died each time, or could not write down how it ended.
         if (job.Attempt > options.Value.Attempts)

@@ -24,6 +24,7 @@ public static class ShippingExtensions
             http.Timeout = provider.GetRequiredService<IOptions<ShippingOptions>>().Value.Timeout;
         }).RemoveAllLoggers();
         services.AddSingleton<Carrier>();
+        services.AddSingleton<FreshShipments>();
         services.AddJobQueue<BookParcel>(BookParcel.Queue);
         services.AddJobHandler<BookParcel, BookingHandler>(Configure);
         services.AddJobQueue<RecallParcel>(RecallParcel.Queue);
