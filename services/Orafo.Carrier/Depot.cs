@@ -40,8 +40,9 @@ public sealed class CarrierOptions
 
 /// <summary>The carrier's own books: a parcel for each key, booked once, however often it is asked, and never after a recall.</summary>
 /// <remarks>
-/// What was booked, recalled and picked up is in an append-only file, on disk before anybody is told. How often it was asked is in another, which survives the
-/// process. A recall closes its key, also one that nothing was booked with: a request that is still on its way then books nothing.
+/// What was booked, recalled and picked up is in an append-only file, on disk when <see cref="Saved"/> returns, and nobody is told before. How often it was
+/// asked is in another, which survives the process. A recall closes its key, also one that nothing was booked with: a request that is still on its way then
+/// books nothing.
 /// </remarks>
 public sealed class Depot : IDisposable
 {
@@ -152,7 +153,7 @@ public sealed class Depot : IDisposable
     {
         lock (_lock)
         {
-            _asked.Append(key, isSafe: false);
+            _asked.Append(key);
             var known = _parcels[key] = Known(key) with { Asked = Known(key).Asked + 1 };
             if (known.RecalledAt is not null)
                 throw new CarrierException(StatusCodes.Status410Gone, CarrierException.Recalled, "The parcel was recalled.");
@@ -198,6 +199,9 @@ public sealed class Depot : IDisposable
         }
     }
 
+    /// <summary>Returns when all that anybody could know by now is on disk.</summary>
+    public Task Saved() => _entries.Saved();
+
     public void Dispose()
     {
         _entries.Dispose();
@@ -218,7 +222,7 @@ public sealed class Depot : IDisposable
 
     private void Write(Entry entry)
     {
-        _entries.Append(entry, isSafe: true);
+        _entries.Append(entry);
         Count(entry);
     }
 

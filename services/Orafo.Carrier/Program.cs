@@ -16,13 +16,19 @@ app.UseExceptionHandler();
 app.UseStatusCodePages();
 app.MapGet("/health/live", () => "Healthy");
 app.MapGet("/health/ready", () => "Healthy");
-app.MapGet("/parcels", () => depot.Parcels);
-app.MapGet("/parcels/{key}", (string key, HttpContext http, CancellationToken stop) =>
+var parcels = app.MapGroup("/parcels").AddEndpointFilter(async (call, next) =>
+{
+    var answer = await next(call);
+    await depot.Saved();
+    return answer;
+});
+parcels.MapGet("/", () => depot.Parcels);
+parcels.MapGet("/{key}", (string key, HttpContext http, CancellationToken stop) =>
     Answer(http, key, () => depot.Find(key) is { } parcel ? TypedResults.Ok(parcel) : TypedResults.NotFound(), stop));
-app.MapPut("/parcels/{key}", Book);
-app.MapDelete("/parcels/{key}", (string key, HttpContext http, CancellationToken stop) => Answer(http, key, () => TypedResults.Ok(depot.Recall(key)), stop));
+parcels.MapPut("/{key}", Book);
+parcels.MapDelete("/{key}", (string key, HttpContext http, CancellationToken stop) => Answer(http, key, () => TypedResults.Ok(depot.Recall(key)), stop));
 // What a person with a van does; not among what can go wrong on the wire.
-app.MapPost("/parcels/{trackingNumber}/pick-up", Results<Ok<Parcel>, NotFound> (string trackingNumber) =>
+parcels.MapPost("/{trackingNumber}/pick-up", Results<Ok<Parcel>, NotFound> (string trackingNumber) =>
     depot.PickUp(trackingNumber) is { } parcel ? TypedResults.Ok(parcel) : TypedResults.NotFound());
 app.MapGet("/faults", () => depot.FaultReport);
 app.MapPut("/faults", Results<NoContent, ValidationProblem> (Faults faults) =>

@@ -193,11 +193,12 @@ public sealed class Device : IDisposable
         _underWay.AddOrUpdate(invoiceNumber, 1, (_, pages) => pages + 1);
         try
         {
-            _begunPages.Append(invoiceNumber, isSafe: false);
+            _begunPages.Append(invoiceNumber);
             _begun.AddOrUpdate(invoiceNumber, 1, (_, times) => times + 1);
             await Move(tray);
             var page = new Page(invoiceNumber, tray, _time.GetUtcNow());
-            _printedPages.Append(page, isSafe: true);
+            _printedPages.Append(page);
+            await _printedPages.Saved();
             Count(page);
             return page;
         }

@@ -36,6 +36,20 @@ public sealed class The_carrier
     }
 
     [Test]
+    public async Task Has_all_on_disk_that_many_book_at_the_same_time()
+    {
+        using var depot = Start();
+        Assert.That(depot.Saved().IsCompleted, Is.True, "there is nothing to save");
+        await Parallel.ForEachAsync(Enumerable.Range(0, 500), async (i, _) =>
+        {
+            depot.Book($"key-{i}", null);
+            await depot.Saved();
+        });
+        Assert.That(depot.Saved().IsCompleted, Is.True, "all is saved");
+        Assert.That(await File.ReadAllLinesAsync(Path.Combine(_directory, "parcels.jsonl")), Has.Length.EqualTo(500));
+    }
+
+    [Test]
     public void Gives_each_parcel_a_tracking_number_whose_check_digit_is_right()
     {
         using var depot = Start();

@@ -10,6 +10,15 @@ internal sealed class AppendOnlyFile<T>(string path) : IDisposable
     private readonly FileStream _file = new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
     private readonly Lock _lock = new();
 
+    /// <summary>Something was appended after the last flush began.</summary>
+    private bool _isDirty;
+
+    /// <summary>The flush that was asked for last.</summary>
+    private Task _flush = Task.CompletedTask;
+
+    /// <summary>It waits for the one before, and will save what is appended meanwhile.</summary>
+    private bool _isNextAsked;
+
     /// <summary>What is in it. A line without its end was being written when the power went, and counts for nothing: it is cut off.</summary>
     public List<T> Read()
     {
@@ -22,16 +31,47 @@ internal sealed class AppendOnlyFile<T>(string path) : IDisposable
         return values;
     }
 
-    /// <summary>It survives the process; if it is to be safe, the power, too.</summary>
-    public void Append(T value, bool isSafe)
+    /// <summary>It survives the process. Whoever awaits <see cref="Saved"/> after it knows that it survives the power, too.</summary>
+    public void Append(T value)
     {
         lock (_lock)
         {
             _file.Write([.. JsonSerializer.SerializeToUtf8Bytes(value, JsonSerializerOptions.Web), (byte)'\n']);
-            if (isSafe)
-                _file.Flush(flushToDisk: true);
+            _isDirty = true;
+        }
+    }
+
+    /// <summary>Returns when all that was appended before is on disk. Those who wait at the same time share a flush; alone, nobody waits for company.</summary>
+    /// <exception cref="IOException">It may be lost.</exception>
+    public Task Saved()
+    {
+        lock (_lock)
+        {
+            // Nothing that the last flush does not save, or the next one will.
+            if (!_isDirty || _isNextAsked)
+                return _flush;
+            _isNextAsked = true;
+            return _flush = FlushAfter(_flush);
         }
     }
 
     public void Dispose() => _file.Dispose();
+
+    private async Task FlushAfter(Task last)
+    {
+        // It is the disk's time, and not that of whoever appends next.
+        await last.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
+        lock (_lock)
+            (_isNextAsked, _isDirty) = (false, false);
+        try
+        {
+            _file.Flush(flushToDisk: true);
+        }
+        catch
+        {
+            lock (_lock)
+                _isDirty = true;
+            throw;
+        }
+    }
 }
