@@ -43,6 +43,8 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     private readonly SemaphoreSlim _writing = new(1);
     private readonly ConcurrentQueue<Attempt> _ended = [];
     private readonly WakeFlag _wake = new();
+    private readonly WakeFlag _toRenew = new();
+    private readonly WakeFlag _toWatch = new();
     private readonly GroupPauses _pauses;
 
     /// <summary>Groups that had as many jobs under way as they may when there was more room.</summary>
@@ -449,6 +451,9 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             // Not on this loop: a handler may block.
             _ = Task.Run(() => Attempt(lease));
         }
+
+        _toRenew.Raise();
+        _toWatch.Raise();
     }
 
     /// <summary>
@@ -558,12 +563,20 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
             span.SetStatus(ActivityStatusCode.Error);
     }
 
+    /// <summary>Until it is time to see to the leases: while there are none, nobody wakes for them.</summary>
+    private async Task PauseOf(WakeFlag leased, TimeSpan pause, CancellationToken cancellationToken)
+    {
+        if (_leases.IsEmpty)
+            await leased.Wait(Timeout.InfiniteTimeSpan, cancellationToken);
+        await Task.Delay(pause, _time, cancellationToken);
+    }
+
     /// <summary>Renews all leases, three times in the time of one.</summary>
     private async Task RenewOnAndOn(CancellationToken cancellationToken)
     {
         while (true)
         {
-            await Task.Delay(_options.Lease / 3, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await PauseOf(_toRenew, _options.Lease / 3, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (cancellationToken.IsCancellationRequested)
                 return;
             try
@@ -582,7 +595,7 @@ internal sealed class JobWorker<TPayload, THandler> : BackgroundService
     {
         while (true)
         {
-            await Task.Delay(_options.Lease / 12, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await PauseOf(_toWatch, _options.Lease / 12, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (cancellationToken.IsCancellationRequested)
                 return;
             foreach (var lease in _leases.Values)
