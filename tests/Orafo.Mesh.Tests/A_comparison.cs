@@ -15,7 +15,7 @@ public sealed class A_comparison
             var (json, html) = (Path.Combine(directory, "report.json"), Path.Combine(directory, "report.html"));
             var (exitCode, output) = await Testing.Mesh.RunLauncherAsync(
                 "compare", "--orders", "40", "--only", "sync-http", "sync-http-printer", "async-http-printer", "rabbit-request-response", "async-pgq",
-                "--fault", "reply-lost", "--json", json, "--html", html);
+                "--fault", "reply-lost", "broker-killed", "--json", json, "--html", html);
             Assert.That(exitCode, Is.Zero, output);
 
             var outcomes = JsonDocument.Parse(await File.ReadAllTextAsync(json)).RootElement.GetProperty("outcomes").EnumerateArray().ToList();
@@ -23,7 +23,8 @@ public sealed class A_comparison
                 outcomes.Single(of => of.GetProperty("step").GetString() == step && of.GetProperty("fault").GetString() == fault).GetProperty(what).GetInt32();
             using (Assert.EnterMultipleScope())
             {
-                Assert.That(outcomes, Has.Count.EqualTo(9), "a step without a printer has nothing to lose");
+                Assert.That(outcomes, Has.Count.EqualTo(10), "a step without a printer has nothing to lose, and one without a broker has none to kill");
+                Assert.That(outcomes.Select(of => of.GetProperty("cpuSecondsPer1000Orders").GetDouble()), Has.All.Positive, "whoever is killed has taken time, too");
                 Assert.That(Count("sync-http", "none", "accepted"), Is.EqualTo(40));
                 Assert.That(Count("sync-http-printer", "reply-lost", "halfDone"), Is.Positive);
                 Assert.That(Count("async-http-printer", "none", "printedTwice"), Is.Positive, "two loops find the same row");

@@ -13,6 +13,9 @@ internal sealed class Comparison(CompareServers servers, string directory, int o
 {
     private const int Trays = 2;
 
+    /// <summary>The mesh is warmed up by so many times the orders of a small program: it is four programs, and has to do more for an order.</summary>
+    private const int MeshWarmUp = 20;
+
     /// <summary>When nothing has come out for so long and nothing is being waited for, nothing will.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(6);
 
@@ -33,7 +36,7 @@ internal sealed class Comparison(CompareServers servers, string directory, int o
         foreach (var step in steps)
         {
             IEnumerable<Fault?> all = [null, .. faults.Where(fault => step.Prints && (step.UsesBroker || !fault.NeedsBroker))];
-            var setup = new Setup { TimeScale = timeScale };
+            var setup = new Setup { TimeScale = timeScale, WarmUpOrders = orders };
             if (step.Name == Step.MeshName)
             {
                 // One for all of them: it takes long to start.
@@ -67,13 +70,13 @@ internal sealed class Comparison(CompareServers servers, string directory, int o
                     await WithMesh(setup, start => Say(step, pitfall.Name, variant, async () =>
                     {
                         await using var mesh = await start();
-                        return await pitfall.Measure(step, variant, mesh, stop);
+                        return await pitfall.Run(step, variant, mesh, stop);
                     }));
                     continue;
                 }
 
                 await Say(step, pitfall.Name, variant, () =>
-                    WithProgram(step, $"{pitfall.Name}-{outcomes.Count}", setup, program => pitfall.Measure(step, variant, program, stop)));
+                    WithProgram(step, $"{pitfall.Name}-{outcomes.Count}", setup, program => pitfall.Run(step, variant, program, stop)));
             }
         }
 
@@ -97,10 +100,13 @@ internal sealed class Comparison(CompareServers servers, string directory, int o
 
         Task WithMesh(Setup setup, Func<Func<Task<WholeMesh>>, Task> run) => OwnMesh.Run("compare", async data =>
         {
+            var warmUpOrders = setup.WarmUpOrders * MeshWarmUp;
             await run(async () =>
             {
                 var mesh = new WholeMesh(data, setup);
-                await mesh.Start(stop);
+                await mesh.Start(warmUpOrders, stop);
+                // It stays warm.
+                warmUpOrders = 1;
                 return mesh;
             });
             return true;

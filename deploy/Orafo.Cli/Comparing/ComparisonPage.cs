@@ -48,7 +48,7 @@ internal sealed class ComparisonPage(IReadOnlyList<Outcome> outcomes, string fac
             .once { fill: var(--good); } .refused { fill: var(--line); }
             dt { font-weight: 600; margin-top: .75rem; } dd { margin: 0; }
             table { border-collapse: collapse; width: 100%; font-size: 14px; } th, td { text-align: right; padding: .25rem .4rem; border-bottom: 1px solid var(--line); }
-            th:first-child, td:first-child { text-align: left; } td.none { color: var(--good); } td.harm { color: var(--lost); font-weight: 600; } .scroll { overflow-x: auto; }
+            th:first-child, td:first-child { text-align: left; } td.none { color: var(--good); } td.harm { color: var(--lost); font-weight: 600; } td small { color: var(--faint); font-weight: 400; } td { vertical-align: top; } .scroll { overflow-x: auto; }
             .key { display: inline-block; margin-right: 1.2rem; } .key svg { width: .8rem; height: .8rem; margin-right: .35rem; }
             </style></head><body>
             <h1>Let's go asynchronous</h1>
@@ -103,29 +103,29 @@ internal sealed class ComparisonPage(IReadOnlyList<Outcome> outcomes, string fac
             page.Append(CultureInfo.InvariantCulture, $"<text x=\"0\" y=\"{y + 16}\">{Text(name)}</text>");
             foreach (var (_, color, count) in Harms)
             {
-                var length = (double)runs.Sum(count) / most * (Width - Label - 80);
+                var length = (double)runs.Sum(count) / most * (Width - Label - 130);
                 page.Append(CultureInfo.InvariantCulture, $"<rect class=\"{color}\" x=\"{x:0.#}\" y=\"{y}\" width=\"{length:0.#}\" height=\"{Bar}\"/>");
                 x += length;
             }
 
-            var counts = string.Join(", ", Harms.Select(harm => (harm.Name, Count: runs.Sum(harm.Count))).Where(harm => harm.Count > 0).Select(harm => $"{harm.Count}"));
-            page.Append(CultureInfo.InvariantCulture, $"<text class=\"value\" x=\"{x + 8:0.#}\" y=\"{y + 16}\">{(counts.Length > 0 ? counts : "none")}</text>\n");
+            page.Append(CultureInfo.InvariantCulture, $"<text class=\"value\" x=\"{x + 8:0.#}\" y=\"{y + 16}\">{Said(runs, ", ", "none")}</text>\n");
         }
 
         page.Append("</svg>\n");
     }
 
+    /// <summary>A row for each fault, a column for each step.</summary>
     private void HarmTable(StringBuilder page)
     {
         var faults = outcomes.Select(outcome => outcome.Fault).Distinct(StringComparer.Ordinal).Where(fault => Pitfall.All.All(pitfall => pitfall.Name != fault)).ToList();
-        page.Append("<h2>Each step with each fault</h2>\n<p class=\"note\">lost / stuck / half done / printed twice; then how many were refused, and the seconds to the next page after the fault.</p>\n<div class=\"scroll\"><table><tr><th></th>");
-        foreach (var fault in faults)
-            page.Append(CultureInfo.InvariantCulture, $"<th>{Text(fault)}</th>");
-        page.Append("</tr>\n");
+        page.Append("<h2>Each step with each fault</h2>\n<p class=\"note\">What went wrong with orders; below it how many were refused, and how long after the fault the next page came.</p>\n<div class=\"scroll\"><table><tr><th></th>");
         foreach (var step in Steps)
+            page.Append(CultureInfo.InvariantCulture, $"<th>{Text(step.Name)}</th>");
+        page.Append("</tr>\n");
+        foreach (var fault in faults)
         {
-            page.Append(CultureInfo.InvariantCulture, $"<tr><td>{Text(step.Name)}</td>");
-            foreach (var fault in faults)
+            page.Append(CultureInfo.InvariantCulture, $"<tr><td>{Text(fault)}</td>");
+            foreach (var step in Steps)
             {
                 if (outcomes.FirstOrDefault(outcome => outcome.Step == step.Name && outcome.Fault == fault) is not { } run)
                 {
@@ -133,9 +133,8 @@ internal sealed class ComparisonPage(IReadOnlyList<Outcome> outcomes, string fac
                     continue;
                 }
 
-                var recovery = run.SecondsToRecover is { } seconds ? string.Create(CultureInfo.InvariantCulture, $", {seconds:0.0} s") : "";
-                page.Append(CultureInfo.InvariantCulture, $"<td class=\"{(run.IsExact ? "none" : "harm")}\">{run.Lost} / {run.Stuck} / {run.HalfDone} / {run.PrintedTwice}");
-                page.Append(CultureInfo.InvariantCulture, $"<br><small>{run.Refused} refused{recovery}</small></td>");
+                string?[] rest = [run.Refused > 0 ? $"{run.Refused} refused" : null, run.SecondsToRecover is { } seconds ? string.Create(CultureInfo.InvariantCulture, $"{seconds:0.0} s") : null];
+                page.Append(CultureInfo.InvariantCulture, $"<td class=\"{(run.IsExact ? "none" : "harm")}\">{Said([run], "<br>", "none")}<br><small>{string.Join(", ", rest.OfType<string>())}</small></td>");
             }
 
             page.Append("</tr>\n");
@@ -166,13 +165,17 @@ internal sealed class ComparisonPage(IReadOnlyList<Outcome> outcomes, string fac
             }
 
             var what = pitfall.MemoryMiB is null
-                ? string.Join(", ", Harms.Select(harm => (harm.Name, Count: harm.Count(run))).Where(harm => harm.Count > 0).Select(harm => $"{harm.Count} {harm.Name}").DefaultIfEmpty("each once"))
+                ? Said([run], ", ", "each once")
                 : string.Create(CultureInfo.InvariantCulture, $"{run.PeakMemoryMiB:0} MiB, {run.Deaths} deaths");
             page.Append(CultureInfo.InvariantCulture, $"<text class=\"value\" x=\"{x + 8:0.#}\" y=\"{y + 16}\">{what}</text>\n");
         }
 
         page.Append("</svg>\n");
     }
+
+    /// <summary>The harm of these runs in words.</summary>
+    private static string Said(IReadOnlyList<Outcome> runs, string separator, string none) => string.Join(
+        separator, Harms.Select(harm => (harm.Name, Count: runs.Sum(harm.Count))).Where(harm => harm.Count > 0).Select(harm => $"{harm.Count} {harm.Name}").DefaultIfEmpty(none));
 
     private static void Key(StringBuilder page, IEnumerable<(string Name, string Class, Func<Outcome, int> Count)> kinds)
     {

@@ -13,6 +13,9 @@ internal abstract class Contestant : IAsyncDisposable
 {
     protected const int Trays = 2;
 
+    /// <summary>How many went before those that are measured.</summary>
+    public int WarmUpOrders { get; private set; }
+
     /// <summary>The printer's address, with a slash at its end.</summary>
     public abstract Uri Printer { get; }
 
@@ -38,7 +41,10 @@ internal abstract class Contestant : IAsyncDisposable
 
     public abstract Task UntilBrokerIsBack();
 
-    /// <summary>CPU so far, in seconds.</summary>
+    /// <summary>What it has used up to now is not asked about.</summary>
+    public abstract void BeginToCount();
+
+    /// <summary>CPU since <see cref="BeginToCount"/>, in seconds; also of processes that were killed.</summary>
     public abstract double CpuSeconds();
 
     public abstract double PeakMemoryMiB();
@@ -57,13 +63,18 @@ internal abstract class Contestant : IAsyncDisposable
         return papers;
     }
 
-    /// <summary>An order that is nobody's.</summary>
-    /// <exception cref="HttpRequestException">It is not taken.</exception>
-    protected Task WarmUp(CancellationToken stop) => Until.Works(async () =>
+    /// <summary>Orders that are nobody's: they pay for the just-in-time compiler.</summary>
+    /// <exception cref="HttpRequestException">One of them is not taken.</exception>
+    protected Task WarmUp(int orders, CancellationToken stop)
     {
-        if (await Place("warm-up", stop) is null)
-            throw new HttpRequestException("The first order is not taken.");
-    });
+        WarmUpOrders = orders;
+        return Parallel.ForEachAsync(Enumerable.Range(1, orders), new ParallelOptions { MaxDegreeOfParallelism = Measurement.Clients, CancellationToken = stop }, async (number, cancellation) =>
+            await Until.Works(async () =>
+            {
+                if (await Place(string.Create(CultureInfo.InvariantCulture, $"warm-up-{number}"), cancellation) is null)
+                    throw new HttpRequestException("An order to warm up with is not taken.");
+            }));
+    }
 
     internal sealed record Paper(string InvoiceNumber, DateTimeOffset? PrintedAt, int Copies, int Spoiled);
 }
@@ -78,6 +89,7 @@ internal sealed class SmallProgram(Step step, Setup setup, CompareServers server
     private int _placed;
     private double _postgresBefore;
     private double _brokerBefore;
+    private double _brokerKilled;
 
     public override Uri Printer => new(_printer!.Url + "/");
 
@@ -110,10 +122,7 @@ internal sealed class SmallProgram(Step step, Setup setup, CompareServers server
             await _programs[^1].Start(stop);
         }
 
-        // The first order pays for the just-in-time compiler, in every step.
-        await WarmUp(stop);
-        (_postgresBefore, _brokerBefore) = (Proc.CpuSeconds(servers.Postgres.Process.Pid), Proc.CpuSeconds(servers.Broker.Process.Pid));
-        _programs.ForEach(program => program.BeginToCount());
+        await WarmUp(setup.WarmUpOrders, stop);
     }
 
     public override async Task<string?> Place(string number, CancellationToken stop)
@@ -150,14 +159,24 @@ internal sealed class SmallProgram(Step step, Setup setup, CompareServers server
             throw new HttpRequestException("Not yet.");
     });
 
-    public override Task KillBroker() => servers.Broker.Process.KillAsync();
+    public override Task KillBroker()
+    {
+        (_brokerKilled, _brokerBefore) = (Proc.CpuSeconds(servers.Broker.Process.Pid) - _brokerBefore, 0);
+        return servers.Broker.Process.KillAsync();
+    }
 
     public override Task UntilBrokerIsBack() => servers.Broker.RestartAsync(CancellationToken.None);
+
+    public override void BeginToCount()
+    {
+        (_postgresBefore, _brokerBefore) = (Proc.CpuSeconds(servers.Postgres.Process.Pid), Proc.CpuSeconds(servers.Broker.Process.Pid));
+        _programs.ForEach(program => program.BeginToCount());
+    }
 
     public override double CpuSeconds() =>
         _programs.Sum(program => program.CpuSeconds())
         + (step.Prints ? Proc.CpuSeconds(servers.Postgres.Process.Pid) - _postgresBefore : 0)
-        + (step.UsesBroker ? Proc.CpuSeconds(servers.Broker.Process.Pid) - _brokerBefore : 0);
+        + (step.UsesBroker ? _brokerKilled + Proc.CpuSeconds(servers.Broker.Process.Pid) - _brokerBefore : 0);
 
     public override double PeakMemoryMiB() => setup.Memory is { PeakMiB: > 0 } memory ? memory.PeakMiB : _programs.Sum(program => program.PeakMemoryMiB());
 
@@ -178,6 +197,7 @@ internal sealed class WholeMesh(DataDirectory data, Setup setup) : Contestant
     private readonly HttpClient _api = Intake.Connect(data);
     private readonly CancellationTokenSource _patience = new();
     private IReadOnlyDictionary<int, double> _cpu = new Dictionary<int, double>();
+    private double _cpuOfKilled;
     private Uri _printer = null!;
     private ProcessId? _killed;
     private int _restarts;
@@ -202,14 +222,10 @@ internal sealed class WholeMesh(DataDirectory data, Setup setup) : Contestant
         },
     };
 
-    public async Task Start(CancellationToken stop)
+    public async Task Start(int warmUpOrders, CancellationToken stop)
     {
         _printer = new(State.Url(MeshService.Printer) + "/");
-        await WarmUp(stop);
-        _restarts = Restarts();
-        foreach (var process in MeshService.All.Select(service => State.Part(service.Name).Process).Where(process => process is not null))
-            Proc.ForgetPeakMemory(process!.Pid);
-        _cpu = Cpu();
+        await WarmUp(warmUpOrders, stop);
     }
 
     public override async Task<string?> Place(string number, CancellationToken stop)
@@ -256,8 +272,8 @@ internal sealed class WholeMesh(DataDirectory data, Setup setup) : Contestant
     /// <summary>The service that prints, and the one that takes orders.</summary>
     public override Task Kill()
     {
-        State.Part(MeshService.Invoicing).Process?.Signal(ChildProcess.Kill);
-        State.Part(MeshService.Ordering).Process?.Signal(ChildProcess.Kill);
+        Kill(State.Part(MeshService.Invoicing).Process);
+        Kill(State.Part(MeshService.Ordering).Process);
         return Task.CompletedTask;
     }
 
@@ -274,7 +290,7 @@ internal sealed class WholeMesh(DataDirectory data, Setup setup) : Contestant
     public override Task KillBroker()
     {
         _killed = State.Part("rabbitmq").Process;
-        _killed?.Signal(ChildProcess.Kill);
+        Kill(_killed);
         return Task.CompletedTask;
     }
 
@@ -283,7 +299,15 @@ internal sealed class WholeMesh(DataDirectory data, Setup setup) : Contestant
             ? Task.CompletedTask
             : throw new HttpRequestException("Not yet."));
 
-    public override double CpuSeconds() => Cpu().Sum(part => part.Value - _cpu.GetValueOrDefault(part.Key));
+    public override void BeginToCount()
+    {
+        _restarts = Restarts();
+        foreach (var process in MeshService.All.Select(service => State.Part(service.Name).Process).Where(process => process is not null))
+            Proc.ForgetPeakMemory(process!.Pid);
+        _cpu = Cpu();
+    }
+
+    public override double CpuSeconds() => _cpuOfKilled + Cpu().Sum(part => part.Value - _cpu.GetValueOrDefault(part.Key));
 
     public override double PeakMemoryMiB() =>
         setup.Memory is { PeakMiB: > 0 } memory
@@ -297,6 +321,14 @@ internal sealed class WholeMesh(DataDirectory data, Setup setup) : Contestant
         _api.Dispose();
         _patience.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private void Kill(ProcessId? process)
+    {
+        if (process is null)
+            return;
+        _cpuOfKilled += Proc.CpuSeconds(process.Pid) - _cpu.GetValueOrDefault(process.Pid);
+        process.Signal(ChildProcess.Kill);
     }
 
     private int Restarts() => MeshService.All.Sum(service => State.Part(service.Name).Restarts);

@@ -39,13 +39,14 @@ internal sealed class KeptAlive(
     /// <summary>SIGKILL; it comes again.</summary>
     public Task Kill()
     {
-        _cpuOfOthers += Proc.CpuSeconds(_process.Pid);
+        _cpuOfOthers += Proc.CpuSeconds(_process.Pid) - _cpuBefore;
+        _cpuBefore = 0;
         _peakOfOthers = Math.Max(_peakOfOthers, Proc.PeakMemoryMiB(_process.Pid));
         return _process.KillAsync();
     }
 
     /// <summary>What it has used up to now is not asked about.</summary>
-    public void BeginToCount() => _cpuBefore = Proc.CpuSeconds(_process.Pid);
+    public void BeginToCount() => (_cpuOfOthers, _cpuBefore) = (0, Proc.CpuSeconds(_process.Pid));
 
     public double CpuSeconds() => _cpuOfOthers + Proc.CpuSeconds(_process.Pid) - _cpuBefore;
 

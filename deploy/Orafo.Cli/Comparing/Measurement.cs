@@ -8,7 +8,7 @@ namespace Orafo.Cli.Comparing;
 /// <summary>Places orders with a step, and counts what became of them by what came out of its printer.</summary>
 internal sealed class Measurement
 {
-    private const int Clients = 8;
+    public const int Clients = 8;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
     private readonly Step _step;
@@ -25,7 +25,8 @@ internal sealed class Measurement
     /// <summary>Begins when what warmed the step up is over.</summary>
     public static async Task<Measurement> Begin(Step step, Contestant contestant, int orders, CancellationToken stop)
     {
-        await Until(async () => !step.Prints || (await contestant.Left() == 0 && (await contestant.Papers()).Count > 0), stop);
+        await Until(async () => !step.Prints || (await contestant.Left() == 0 && (await contestant.Papers()).Count(paper => paper.PrintedAt is not null) >= contestant.WarmUpOrders), stop);
+        contestant.BeginToCount();
         return new(step, contestant, orders, (await contestant.Papers()).Select(paper => paper.InvoiceNumber).ToHashSet(StringComparer.Ordinal));
     }
 

@@ -49,8 +49,9 @@ internal sealed record Outcome
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public required double? SecondsToRecover { get; init; }
 
-    /// <summary>The step's processes and the servers that it uses, per 1000 orders; the printer is left out.</summary>
-    public required double CpuSecondsPer1000Orders { get; init; }
+    /// <summary>The step's processes and the servers that it uses, per 1000 orders; the printer is left out. Null for a <see cref="Pitfall"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public required double? CpuSecondsPer1000Orders { get; init; }
 
     /// <summary>The most that the step's own processes have had.</summary>
     public required double PeakMemoryMiB { get; init; }

@@ -6,6 +6,9 @@ internal sealed record Setup
     /// <summary>What the talk's times are multiplied by: details 100 ms, a page 5 s, hand-over 200 ms.</summary>
     public required double TimeScale { get; init; }
 
+    /// <summary>How many orders go before those that are measured.</summary>
+    public int WarmUpOrders { get; init; } = 1;
+
     /// <summary>How long the printer takes for a page.</summary>
     public double PageSeconds { get => field > 0 ? field : 5 * TimeScale; init; }
 
