@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Orafo.Contracts;
 using Orafo.HandOver.Shipping;
 using Orafo.Pgq;
+using Orafo.Testing;
 
 namespace Orafo.HandOver.Tests;
 
@@ -81,7 +82,7 @@ public sealed class A_recall
         };
         var command = HandOverService.Command();
         await service.Deliver(command);
-        await onItsWay.Task;
+        await onItsWay.Task.WaitAsync(Eventually.Patience);
         await service.Deliver(new RecallHandOver { OrderId = command.OrderId });
         await service.Hears<HandOverRecalled>();
         door.SetResult();
@@ -105,7 +106,7 @@ public sealed class A_recall
         };
         var command = HandOverService.Command();
         await service.Deliver(command);
-        await isBooked.Task;
+        await isBooked.Task.WaitAsync(Eventually.Patience);
         await service.Deliver(new RecallHandOver { OrderId = command.OrderId });
         await service.Hears<HandOverRecalled>();
         door.SetResult();

@@ -34,8 +34,8 @@ public sealed class A_documented_registration
         await Eventually(() => db.Set<ShopOrderState>().CountAsync(state => state.CurrentState == "Done"), done => done == orders.Length);
         Assert.That(await db.Orders.CountAsync(order => order.IsPacked && order.Customer == "somebody"), Is.EqualTo(orders.Length));
         Assert.That(db.Model.FindEntityType(typeof(OutboxState)), Is.Null);
-        await host.StopAsync();
-        await storing.StopAsync();
+        await host.StopAsync().WaitAsync(Testing.Eventually.Patience);
+        await storing.StopAsync().WaitAsync(Testing.Eventually.Patience);
     }
 
     [TestCase("AddDbContext")]
@@ -61,7 +61,7 @@ public sealed class A_documented_registration
 
         await Eventually(() => db.Set<ShopOrderState>().CountAsync(state => state.CurrentState == "Done"), done => done == orders.Length);
         Assert.That((await broker.QueuesAsync()).Where(queue => queue.Key.EndsWith("_error", StringComparison.Ordinal)), Is.Empty);
-        await host.StopAsync();
+        await host.StopAsync().WaitAsync(Testing.Eventually.Patience);
     }
 
     [Test]
@@ -85,7 +85,7 @@ public sealed class A_documented_registration
         using var host = builder.Build();
         await host.StartAsync();
         Assert.That(log.Warnings, Has.Some.Contains(nameof(SomebodysLockStatements)).And.Some.Contains(nameof(ShopDbContext)));
-        await host.StopAsync();
+        await host.StopAsync().WaitAsync(Testing.Eventually.Patience);
     }
 
     private static async Task<IHost> Start(Action<IServiceCollection> configure)

@@ -84,7 +84,7 @@ public sealed class A_saga_repository
         var seen = await db.Set<Race>().AsNoTracking().SingleAsync();
         Assert.That((seen.LapsDone, seen.MostSeen), Is.EqualTo((Laps, seesLaps ? Laps : 1)));
         Assert.That(await db.Set<Lap>().Select(lap => lap.Number).Order().ToListAsync(), Is.EqualTo(Enumerable.Range(1, Laps)));
-        await host.StopAsync();
+        await host.StopAsync().WaitAsync(Testing.Eventually.Patience);
     }
 
     private static async Task Eventually<T>(Func<Task<T>> look, Func<T, bool> holds)

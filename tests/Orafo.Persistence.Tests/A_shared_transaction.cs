@@ -332,7 +332,7 @@ public sealed class WaitingConsumer(LedgerDb db, IServiceScopeFactory scopes) : 
             await using var scope = scopes.CreateAsyncScope();
             var committed = scope.ServiceProvider.GetRequiredService<LedgerDb>();
             while (!await committed.Effects.AnyAsync(effect => effect.Value == context.Message.Last))
-                await Task.Delay(25); // The interval of looking, not the time to wait.
+                await Task.Delay(25, context.CancellationToken); // The interval of looking, not the time to wait.
         }
 
         db.Effects.Add(new Effect { Of = "waited", Value = context.Message.Value });

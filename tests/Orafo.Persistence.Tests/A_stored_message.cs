@@ -35,9 +35,9 @@ public sealed class A_stored_message
         await LedgerService.HandsOff(instance);
 
         await instance.Services.GetRequiredService<IBus>().Publish(new Note("special", 7), Describe);
-        var expected = await arrived.Reader.ReadAsync();
+        var expected = await Next(arrived);
         await Store(instance, way, scope => scope.GetRequiredService<IPublishEndpoint>().Publish(new Note("special", 7), Describe));
-        var seen = await arrived.Reader.ReadAsync();
+        var seen = await Next(arrived);
 
         Assert.That(expected.RoutingKey, Is.EqualTo("a.special.key"));
         Assert.That(expected.Headers, Does.ContainKey("text").And.ContainKey("transport number"));
@@ -90,19 +90,19 @@ public sealed class A_stored_message
             scope.GetRequiredService<Tenant>().Name = "first";
             await scope.GetRequiredService<IPublishEndpoint>().Publish(new Note("published", 1));
         });
-        Assert.That(await arrived.Reader.ReadAsync(), Is.EqualTo(("published", "first", (string?)null)));
+        Assert.That(await Next(arrived), Is.EqualTo(("published", "first", (string?)null)));
         await Store(instance, way, async scope =>
         {
             scope.GetRequiredService<Tenant>().Name = "second";
             await (await scope.GetRequiredService<ISendEndpointProvider>().GetSendEndpoint(new Uri("exchange:seen"))).Send(new Note("sent", 1));
         });
-        Assert.That(await arrived.Reader.ReadAsync(), Is.EqualTo(("sent", (string?)null, "second")));
+        Assert.That(await Next(arrived), Is.EqualTo(("sent", (string?)null, "second")));
         await Store(instance, way, async scope =>
         {
             scope.GetRequiredService<Tenant>().Name = "third";
             await scope.GetRequiredService<IPublishEndpoint>().Publish(new SayForTenant("fourth"));
         });
-        Assert.That(await arrived.Reader.ReadAsync(), Is.EqualTo(("said by a consumer", "fourth", (string?)null)));
+        Assert.That(await Next(arrived), Is.EqualTo(("said by a consumer", "fourth", (string?)null)));
         await service.Quiet();
         Assert.That(instance.Services.GetRequiredService<FilterRuns>().Count - runs, Is.EqualTo(4), "three were published and one was sent");
     }
@@ -120,6 +120,8 @@ public sealed class A_stored_message
         if (transaction is not null)
             await transaction.CommitAsync();
     }
+
+    private static Task<T> Next<T>(Channel<T> arrived) => arrived.Reader.ReadAsync().AsTask().WaitAsync(Testing.Eventually.Patience);
 
     /// <summary>All that a receiver can tell of a message, apart from when it was sent, and as which one.</summary>
     /// <remarks>MassTransit's pipe for stored messages also writes the content type, which AMQP has a property for, into the headers of a raw one.</remarks>

@@ -24,7 +24,7 @@ public sealed class A_trace
         if (isRelayed)
         {
             sender = await service.StartInstance(_ => { });
-            await sender.StopAsync();
+            await sender.StopAsync().WaitAsync(Testing.Eventually.Patience);
         }
 
         ActivityTraceId trace;
@@ -73,7 +73,7 @@ public sealed class A_trace
         if (isRelayed)
         {
             sender = await service.StartInstance(_ => { });
-            await sender.StopAsync();
+            await sender.StopAsync().WaitAsync(Testing.Eventually.Patience);
         }
 
         ActivityTraceId trace;

@@ -149,7 +149,7 @@ public sealed class An_outbox
         await using var service = await LedgerService.Start();
         var sender = await service.StartInstance(_ => { });
         // Its relay and its bus are gone when the transaction commits, as in a process that dies right then.
-        await sender.StopAsync();
+        await sender.StopAsync().WaitAsync(Testing.Eventually.Patience);
         await using (var scope = sender.Services.CreateAsyncScope())
         {
             await scope.ServiceProvider.GetRequiredService<IPublishEndpoint>().Publish(new Note("orphaned", 1));
@@ -165,7 +165,7 @@ public sealed class An_outbox
         await using var service = await LedgerService.Start();
         var sender = await service.StartInstance(_ => { });
         // It still stores with a lease and means to send, but its connection to the broker is gone for good.
-        await sender.Services.GetRequiredService<IBusControl>().StopAsync();
+        await sender.Services.GetRequiredService<IBusControl>().StopAsync().WaitAsync(Testing.Eventually.Patience);
         await using (var scope = sender.Services.CreateAsyncScope())
         {
             await scope.ServiceProvider.GetRequiredService<IPublishEndpoint>().Publish(new Note("cut off", 1));

@@ -60,7 +60,7 @@ internal sealed class LedgerService : IAsyncDisposable
     {
         var instance = BuildInstance(
             wires?.Reroute(Database) ?? Database, wires?.Reroute(new Uri(Broker.Uri)) ?? Broker.Uri, consumers ?? _consumers, isPooled, time, outbox, Log);
-        await instance.StartAsync();
+        await instance.StartAsync().WaitAsync(Testing.Eventually.Patience);
         await instance.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, TimeSpan.FromMinutes(1));
         _instances.Add(instance);
         return instance;
@@ -93,11 +93,13 @@ internal sealed class LedgerService : IAsyncDisposable
     }
 
     /// <summary>Waits until an instance has rehearsed, so that a cut meets what the test is about.</summary>
-    public static async Task IsReady(WebApplication instance)
+    public static Task IsReady(WebApplication instance)
     {
         var health = instance.Services.GetRequiredService<HealthCheckService>();
-        while ((await health.CheckHealthAsync(check => check.Tags.Contains("ready"))).Status != HealthStatus.Healthy)
-            await Task.Delay(25); // The interval of looking, not the time to wait.
+        HealthReport? seen = null;
+        return Testing.Eventually.Holds(
+            async () => (seen = await health.CheckHealthAsync(check => check.Tags.Contains("ready"))).Status == HealthStatus.Healthy,
+            () => $"the instance is ready: {string.Join(", ", seen!.Entries.Select(of => $"{of.Key} {of.Value.Status} {of.Value.Description}"))}");
     }
 
     /// <summary>Waits until an instance sends what it stores: before that its relay has to have got a first message through.</summary>
@@ -127,7 +129,7 @@ internal sealed class LedgerService : IAsyncDisposable
         _instances.Add(instance);
         if (!isStarted)
             return instance;
-        await instance.StartAsync();
+        await instance.StartAsync().WaitAsync(Testing.Eventually.Patience);
         foreach (var bus in instance.Services.GetServices<MassTransit.Transports.IBusInstance>())
             await bus.BusControl.WaitForHealthStatus(BusHealthStatus.Healthy, TimeSpan.FromMinutes(1));
         return instance;
@@ -161,8 +163,8 @@ internal sealed class LedgerService : IAsyncDisposable
     public async Task StopInstance(WebApplication instance)
     {
         _instances.Remove(instance);
-        await instance.StopAsync();
-        await instance.DisposeAsync();
+        await instance.StopAsync().WaitAsync(Testing.Eventually.Patience);
+        await instance.DisposeAsync().AsTask().WaitAsync(Testing.Eventually.Patience);
     }
 
     /// <remarks>Without a pool: the test looks on while connections are being cut.</remarks>

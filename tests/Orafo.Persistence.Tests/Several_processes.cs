@@ -44,7 +44,7 @@ public sealed class Several_processes
             for (var i = 1; i <= 20; i++)
             {
                 var stopped = await service.StartInstance(_ => { });
-                await stopped.StopAsync();
+                await stopped.StopAsync().WaitAsync(Testing.Eventually.Patience);
                 await LedgerService.Publish(stopped, new Note("left", i));
                 await using var db = service.OpenDb();
                 var kept = await db.Set<OutboxMessage>()

@@ -23,7 +23,7 @@ public sealed class A_running_job
         var queue = await shop.Worker(ShortLease);
         await shop.Worker(worker => (worker.Lease, worker.PollingInterval) = (TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(100)));
         await queue.PublishAsync([new("long")]);
-        await begun.Task;
+        await begun.Task.WaitAsync(Eventually.Patience);
         await Eventually.Holds(() => shop.Scalar<bool>("select lease_expires_at > started_at + interval '3 s' from work"), "the lease was renewed");
         end.SetResult();
         await shop.Until(JobStates.Done, 1);
@@ -161,7 +161,7 @@ public sealed class A_running_job
         var queue = await shop.Worker(ShortLease);
         var job = new NewJob<string>("x");
         await queue.PublishAsync([job]);
-        await begun.Task;
+        await begun.Task.WaitAsync(Eventually.Patience);
         Assert.That(await queue.CancelAsync(job.Id), Is.True);
         await shop.Until(JobStates.Cancelled, 1);
         Assert.That(shop.Attempts, Has.Count.EqualTo(1));
@@ -185,7 +185,7 @@ public sealed class A_running_job
         });
         NewJob<string>[] jobs = [new("running"), new("waiting")];
         await queue.PublishAsync(jobs);
-        await begun.Task;
+        await begun.Task.WaitAsync(Eventually.Patience);
         await using var connection = await shop.Database.OpenConnectionAsync();
         foreach (var commits in new[] { false, true })
         {
@@ -221,7 +221,7 @@ public sealed class A_running_job
         var queue = await shop.Worker(worker => worker.MaxAttempts = 1);
         var job = new NewJob<string>("x");
         await queue.PublishAsync([job]);
-        await begun.Task;
+        await begun.Task.WaitAsync(Eventually.Patience);
         Assert.That(await queue.CancelAsync(job.Id), Is.True);
         cancelled.SetResult();
         await shop.Until(JobStates.Cancelled, 1);
@@ -248,7 +248,7 @@ public sealed class A_running_job
         };
         var queue = await shop.Worker(ShortLease);
         await queue.PublishAsync([new("x")]);
-        await rolledBack.Task;
+        await rolledBack.Task.WaitAsync(Eventually.Patience);
         await Eventually.Holds(() => shop.Scalar<bool>("select lease_expires_at > started_at + interval '3 s' from work"), "the lease is renewed");
         end.SetResult();
         await shop.Until(JobStates.Scheduled, 1);
@@ -353,7 +353,7 @@ public sealed class A_running_job
         var queue = await shop.Worker();
         var job = new NewJob<string>("x");
         await queue.PublishAsync([job]);
-        await begun.Task;
+        await begun.Task.WaitAsync(Eventually.Patience);
         // As a process finds it that was suspended for long: another one has claimed the job and does it.
         await shop.Execute("update work set lease_token = gen_random_uuid(), lease_expires_at = now() + interval '1 h', attempts = 2");
         goOn.SetResult();
@@ -417,7 +417,7 @@ public sealed class A_running_job
         };
         var queue = await shop.Worker(worker => worker.Parallelism = 1);
         await queue.PublishAsync([new("x")]);
-        await begun.Task;
+        await begun.Task.WaitAsync(Eventually.Patience);
         await shop.Execute("update work set lease_expires_at = now() - interval '1 s'");
         goOn.SetResult();
         // The first attempt's end is refused, and the second one's accepted.
@@ -467,7 +467,7 @@ public sealed class A_running_job
         };
         var queue = await shop.Worker(ShortLease);
         await queue.PublishAsync([new("x")]);
-        await begun.Task;
+        await begun.Task.WaitAsync(Eventually.Patience);
         await shop.Execute("update work set lease_token = gen_random_uuid(), lease_expires_at = now() + interval '1 h'");
         await told.Task.WaitAsync(TimeSpan.FromMinutes(1));
     }
@@ -487,7 +487,7 @@ public sealed class A_running_job
         var job = new NewJob<string>("x");
         await shop.Worker(worker => worker.StopPatience = TimeSpan.Zero);
         await queue.PublishAsync([job]);
-        await begun.Task;
+        await begun.Task.WaitAsync(Eventually.Patience);
         await shop.StopLastAsync();
         Assert.That(await queue.FindAsync(job.Id), Has.Property("State").EqualTo("waiting").And.Property("Attempts").Zero);
     }
@@ -506,7 +506,7 @@ public sealed class A_running_job
         var queue = await shop.Publisher();
         await shop.Worker(worker => worker.StopPatience = TimeSpan.FromSeconds(25));
         await queue.PublishAsync([new("x"), new("next")]);
-        await begun.Task;
+        await begun.Task.WaitAsync(Eventually.Patience);
         var stopping = shop.StopLastAsync();
         end.SetResult();
         await stopping;

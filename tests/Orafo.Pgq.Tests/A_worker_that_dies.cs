@@ -6,6 +6,9 @@ namespace Orafo.Pgq.Tests;
 /// <summary>Processes that are killed.</summary>
 public sealed class A_worker_that_dies
 {
+    /// <summary>A job that its worker's death interrupts too often is parked: here they die less often than that.</summary>
+    private const int Often = 20;
+
     [Test]
     public async Task Leaves_its_jobs_to_others_and_each_has_its_effect_once()
     {
@@ -13,7 +16,7 @@ public sealed class A_worker_that_dies
         await shop.Execute("create table effect (job_id uuid)");
         await shop.Execute("insert into work (payload) select to_jsonb(5 + i % 20) from generate_series(1, 600) as i");
         var directory = Directory.CreateTempSubdirectory("orafo-pgq-").FullName;
-        List<ChildProcess> workers = [WorkerProcess.Start(shop.ConnectionString, directory), WorkerProcess.Start(shop.ConnectionString, directory)];
+        List<ChildProcess> workers = [WorkerProcess.Start(shop.ConnectionString, directory, Often), WorkerProcess.Start(shop.ConnectionString, directory, Often)];
         try
         {
             for (var kill = 0; kill < 5; kill++)
@@ -23,7 +26,7 @@ public sealed class A_worker_that_dies
                 await workers[0].KillAsync();
                 await workers[0].DisposeAsync();
                 workers.RemoveAt(0);
-                workers.Add(WorkerProcess.Start(shop.ConnectionString, directory));
+                workers.Add(WorkerProcess.Start(shop.ConnectionString, directory, Often));
             }
 
             await shop.Until(JobStates.Done, 600);
@@ -49,7 +52,7 @@ public sealed class A_worker_that_dies
         {
             while (await shop.Count(JobStates.Parked) == 0 && workers.Count < 10)
             {
-                workers.Add(WorkerProcess.Start(shop.ConnectionString, directory));
+                workers.Add(WorkerProcess.Start(shop.ConnectionString, directory, maxAttempts: 3));
                 await Eventually.Holds(async () => workers[^1].Exited.IsCompleted || await shop.Count(JobStates.Parked) > 0, "it dies, or the job is parked");
             }
 

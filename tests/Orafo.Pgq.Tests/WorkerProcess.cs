@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 using Orafo.Cli;
 using Orafo.Cli.Servers;
@@ -9,6 +10,7 @@ namespace Orafo.Pgq.Tests;
 internal static class WorkerProcess
 {
     public const string Database = "WORKER_DATABASE";
+    public const string MaxAttempts = "WORKER_MAX_ATTEMPTS";
 
     /// <summary>In milliseconds, as a job's payload, it kills its process.</summary>
     public const int Deadly = -1;
@@ -18,7 +20,7 @@ internal static class WorkerProcess
     public static string Environment(string variable) => System.Environment.GetEnvironmentVariable(variable)
         ?? throw new InvalidOperationException($"The variable {variable} says where to work; without it this is a test assembly.");
 
-    public static IHost Build(string database)
+    public static IHost Build(string database, int maxAttempts)
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Services.AddSingleton(NpgsqlDataSource.Create(database));
@@ -27,13 +29,14 @@ internal static class WorkerProcess
         {
             worker.Lease = TimeSpan.FromSeconds(2);
             worker.PollingInterval = TimeSpan.FromSeconds(1);
-            worker.MaxAttempts = 3;
+            worker.MaxAttempts = maxAttempts;
         });
         return builder.Build();
     }
 
-    public static ChildProcess Start(string database, string directory) => ChildProcess.Start(
-        "worker", [Repository.Dotnet, typeof(WorkerProcess).Assembly.Location], new Dictionary<string, string?> { [Database] = database },
+    public static ChildProcess Start(string database, string directory, int maxAttempts) => ChildProcess.Start(
+        "worker", [Repository.Dotnet, typeof(WorkerProcess).Assembly.Location],
+        new Dictionary<string, string?> { [Database] = database, [MaxAttempts] = maxAttempts.ToString(CultureInfo.InvariantCulture) },
         Path.Combine(directory, $"worker-{Interlocked.Increment(ref _count)}.log"), TestServers.Watchdog, workingDirectory: directory);
 
     private sealed class Ledger(NpgsqlDataSource database) : IJobHandler<int>

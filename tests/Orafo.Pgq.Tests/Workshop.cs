@@ -87,7 +87,22 @@ internal sealed class Workshop : IAsyncDisposable
         Scalar<long>($"select (select count(*) from work where state = '{state}') + (select count(*) from work_history where outcome = '{state}')");
 
     /// <summary>Returns when so many jobs are in that state, or came to that end.</summary>
-    public Task Until(string state, long jobs) => Eventually.Holds(async () => await Count(state) == jobs, $"{jobs} jobs are {state}");
+    public async Task Until(string state, long jobs)
+    {
+        var there = "";
+        await Eventually.Holds(
+            async () =>
+            {
+                if (await Count(state) == jobs)
+                    return true;
+                there = await Scalar<string>("""
+                    select coalesce(string_agg(concat_ws(' ', jobs, state, last_error), ', '), 'no job waits') from (
+                        select state, last_error, count(*) as jobs from work group by state, last_error) as of_each
+                    """);
+                return false;
+            },
+            () => $"{jobs} jobs are {state}; there are {there}");
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -95,9 +95,9 @@ public sealed class A_client_that_follows_an_order
         using var stream = new StreamReader(await answer.Content.ReadAsStreamAsync());
         await Event(stream);
         await Event(stream);
-        Assert.That(await stream.ReadLineAsync(), Is.EqualTo(": still here"));
-        Assert.That(await stream.ReadLineAsync(), Is.Empty);
-        Assert.That(await stream.ReadLineAsync(), Is.EqualTo(": still here"));
+        Assert.That(await Line(stream), Is.EqualTo(": still here"));
+        Assert.That(await Line(stream), Is.Empty);
+        Assert.That(await Line(stream), Is.EqualTo(": still here"));
     }
 
     /// <remarks>So that nobody listens on with a key that has ended meanwhile.</remarks>
@@ -166,10 +166,12 @@ public sealed class A_client_that_follows_an_order
     private static Task<HttpResponseMessage> Follow(HttpClient client, Guid order, params (string, string)[] headers) =>
         client.Send(HttpMethod.Get, $"orders/{order}/events", null, headers);
 
+    private static Task<string?> Line(StreamReader stream) => stream.ReadLineAsync().WaitAsync(Testing.Eventually.Patience);
+
     private static async Task<(string Id, string State)> Event(StreamReader stream)
     {
         var lines = new List<string>();
-        while (await stream.ReadLineAsync() is { Length: > 0 } line)
+        while (await Line(stream) is { Length: > 0 } line)
             lines.Add(line);
         Assert.That(lines, Has.Count.EqualTo(3));
         Assert.That(lines[1], Is.EqualTo("event: transition"));
