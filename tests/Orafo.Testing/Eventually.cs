@@ -3,7 +3,8 @@ namespace Orafo.Testing;
 /// <summary>Waits for a condition.</summary>
 public static class Eventually
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    /// <summary>What has not come about by then does not come about.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     /// <summary>Returns as soon as it holds.</summary>
     /// <param name="condition">Looked at again and again.</param>
@@ -28,4 +29,29 @@ public static class Eventually
 
     /// <summary>Returns as soon as it holds.</summary>
     public static Task Holds(Func<bool> condition, string what) => Holds(() => Task.FromResult(condition()), what);
+
+    /// <summary>Why a service does not start, in its own words.</summary>
+    /// <param name="start">Starts it in a factory that is new each time.</param>
+    /// <exception cref="InvalidOperationException">It starts.</exception>
+    /// <exception cref="TimeoutException">Not within three minutes.</exception>
+    public static async Task<Exception> Refuses(Func<Task> start)
+    {
+        Exception? why = null;
+        await Holds(
+            async () =>
+            {
+                try
+                {
+                    await start();
+                }
+                catch (Exception error)
+                {
+                    why = error;
+                }
+
+                // The factory asked a host that had ended already: that is not what the service says.
+                return why is not ObjectDisposedException;
+            }, "the service says why it does not start");
+        return why ?? throw new InvalidOperationException("The service starts.");
+    }
 }
