@@ -12,6 +12,8 @@ public sealed class DataDirectory
     // The servers run as other users and must pass through to their own directories below, without seeing what else there is.
     private const UnixFileMode PassThrough = Ours | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
+    private const string PostgresName = "postgres";
+
     /// <param name="path">Null for <c>.orafo</c> in the checkout.</param>
     public DataDirectory(string? path) => Path = System.IO.Path.GetFullPath(path ?? System.IO.Path.Combine(Repository.Root, ".orafo"));
 
@@ -34,17 +36,20 @@ public sealed class DataDirectory
     public string Traces => In("traces");
 
     public string SupervisorLog => Log("supervisor");
-    public string Postgres => System.IO.Path.Combine(ForServers, "postgres");
+    public string Postgres => System.IO.Path.Combine(ForServers, PostgresName);
     public string RabbitMq => System.IO.Path.Combine(ForServers, "rabbitmq");
 
     /// <summary>
     /// Usually this directory itself. Where the checkout lies in a place that the servers' users may not enter (root's home is
-    /// one), a directory of the same mesh below /var/lib.
+    /// one), a directory of the same mesh below /var/lib. Where a server's data is already, they stay.
     /// </summary>
-    public string ForServers => field ??=
-        Account.CanEnter(Path, Account.For("postgres")) && Account.CanEnter(Path, Account.For("rabbitmq"))
-            ? Path
-            : $"/var/lib/orafo/{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path)))[..12]}";
+    public string ForServers => field ??= Choose(
+        Path, $"/var/lib/orafo/{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path)))[..12]}",
+        path => Account.CanEnter(path, Account.For("postgres")) && Account.CanEnter(path, Account.For("rabbitmq")));
+
+    /// <summary>Of two directories, the first that holds PostgreSQL's data; if neither does, the first if it can be entered.</summary>
+    internal static string Choose(string first, string second, Func<string, bool> canEnter) =>
+        new[] { first, second }.FirstOrDefault(directory => Directory.Exists(System.IO.Path.Combine(directory, PostgresName))) ?? (canEnter(first) ? first : second);
 
     /// <summary>Where a part's output goes.</summary>
     public string Log(string part) => System.IO.Path.Combine(Path, "logs", part + ".log");

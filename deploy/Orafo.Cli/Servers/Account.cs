@@ -10,7 +10,10 @@ public static class Account
 
     /// <summary>Null when we are an ordinary user: then it is ourselves.</summary>
     public static string? For(string preferred) =>
-        !IsRoot ? null : File.ReadLines("/etc/passwd").Any(line => line.StartsWith(preferred + ":", StringComparison.Ordinal)) ? preferred : "nobody";
+        !IsRoot ? null : Entry(preferred) is null ? "nobody" : preferred;
+
+    /// <summary>What a command begins with to run as <paramref name="user"/> (null: as we), in the user's own group, whatever its name, and in no other.</summary>
+    public static string[] As(string? user) => user is null ? [] : ["setpriv", $"--reuid={user}", $"--regid={Entry(user)?[3]}", "--clear-groups"];
 
     /// <summary>Makes a directory that only <paramref name="user"/> (null: we) may look into.</summary>
     public static void CreatePrivateDirectory(string directory, string? user)
@@ -45,25 +48,28 @@ public static class Account
 
     /// <summary>Whether <paramref name="user"/> (null: we) can get to a directory, through all that lie above it.</summary>
     public static bool CanEnter(string directory, string? user) =>
-        user is null || TryRun("setpriv", $"--reuid={user}", $"--regid={user}", "--clear-groups", "test", "-x", directory) == 0;
+        user is null || TryRun([.. As(user), "test", "-x", directory]) == 0;
 
-    private static void Run(string command, params string[] arguments)
+    /// <summary>Name, password, number, group and so on (passwd(5)).</summary>
+    private static string[]? Entry(string user) => File.ReadLines("/etc/passwd").Select(line => line.Split(':')).FirstOrDefault(entry => entry[0] == user);
+
+    private static void Run(params string[] command)
     {
-        if (TryRun(command, arguments) is var exitCode and not 0)
-            throw new OrafoException($"`{command} {string.Join(' ', arguments)}` failed with exit code {exitCode}.");
+        if (TryRun(command) is var exitCode and not 0)
+            throw new OrafoException($"`{string.Join(' ', command)}` failed with exit code {exitCode}.");
     }
 
-    private static int TryRun(string command, params string[] arguments)
+    private static int TryRun(string[] command)
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(command, arguments))!;
+            using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]))!;
             process.WaitForExit();
             return process.ExitCode;
         }
         catch (Win32Exception e)
         {
-            throw new OrafoException($"`{command}` cannot be run: {e.Message}");
+            throw new OrafoException($"`{command[0]}` cannot be run: {e.Message}");
         }
     }
 }

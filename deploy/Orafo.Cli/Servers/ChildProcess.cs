@@ -45,9 +45,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
         // Each of these replaces itself by the next, so the pid is the command's own.
         List<string> arguments = group is null ? [] : ["sh", "-c", "echo $$ >\"$0/cgroup.procs\" && exec \"$@\"", group];
         arguments.AddRange(["sh", "-c", "exec \"$@\" >>\"$0\" 2>&1 </dev/null", log]);
-        if (user is not null)
-            arguments.AddRange(["setpriv", $"--reuid={user}", $"--regid={user}", "--clear-groups"]);
-        arguments.AddRange(command);
+        arguments.AddRange([.. Account.As(user), .. command]);
 
         var start = new ProcessStartInfo("setsid", arguments) { WorkingDirectory = workingDirectory ?? "" };
         foreach (var (variable, value) in environment)
