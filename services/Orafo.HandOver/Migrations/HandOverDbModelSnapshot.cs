@@ -272,6 +272,8 @@ namespace Orafo.HandOver.Migrations
 
                             t.HasCheckConstraint("ck_hand_overs_total", "total >= 0");
                         });
+
+                    b.HasAnnotation("Npgsql:StorageParameter:fillfactor", 70);
                 });
 
             modelBuilder.Entity("booking_job", b =>
