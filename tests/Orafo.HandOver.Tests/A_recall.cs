@@ -196,8 +196,8 @@ public sealed class A_recall
 
         await service.Harness.Sees(db => db.Shipments.CountAsync(shipment => shipment.State == Shipment.Recalled), count => count == commands.Length);
         await service.ComesToRest();
-        var recalled = (await service.Hears<HandOverRecalled>(0)).Concat(await another.Hears<HandOverRecalled>(0)).Select(message => message.OrderId).ToHashSet();
-        Assert.That(recalled, Is.EquivalentTo(commands.Select(command => command.OrderId)));
+        var recalled = await service.Hears<HandOverRecalled>(another, all => all.DistinctBy(message => message.OrderId).Count() >= commands.Length);
+        Assert.That(recalled.Select(message => message.OrderId).Distinct(), Is.EquivalentTo(commands.Select(command => command.OrderId)));
         Assert.That(service.Carrier.Depot.Parcels.Where(parcel => parcel is { Bookings: > 0, RecalledAt: null }), Is.Empty, "never a parcel of an order that was recalled");
         Assert.That(service.Carrier.Depot.Parcels.Select(parcel => parcel.Bookings), Is.All.LessThan(2));
     }

@@ -43,8 +43,8 @@ public sealed class An_order_to_hand_over
         await service.Harness.Sees(db => db.Shipments.CountAsync(shipment => shipment.State == Shipment.HandedOver), count => count == commands.Length);
         Assert.That(service.Carrier.Depot.Parcels.Select(parcel => (Guid.Parse(parcel.Key), parcel.Bookings)), Is.EquivalentTo(commands.Select(command => (command.OrderId, 1))));
         await service.ComesToRest();
-        var said = (await service.Hears<OrderHandedOver>(0)).Concat(await another.Hears<OrderHandedOver>(0)).Select(message => message.OrderId);
-        Assert.That(said, Is.EquivalentTo(commands.Select(command => command.OrderId)));
+        var said = await service.Hears<OrderHandedOver>(another, all => all.Length >= commands.Length);
+        Assert.That(said.Select(message => message.OrderId), Is.EquivalentTo(commands.Select(command => command.OrderId)));
     }
 
     [Test]
@@ -159,7 +159,7 @@ public sealed class An_order_to_hand_over
         answer.SetResult();
         await service.ComesToRest();
         Assert.That(service.Carrier.Depot.Parcels.Single(), Has.Property("Bookings").EqualTo(1).And.Property("Asked").EqualTo(2));
-        Assert.That((await service.Hears<OrderHandedOver>(0)).Count + (await another.Hears<OrderHandedOver>(0)).Count, Is.EqualTo(1));
+        Assert.That(await service.Hears<OrderHandedOver>(another, all => all.Length > 0), Has.Length.EqualTo(1));
     }
 
     [Test]

@@ -13,9 +13,11 @@ namespace Orafo.HandOver.Tests;
 /// <summary>The service on a database of its own, with a carrier at the other end of a wire.</summary>
 internal sealed class HandOverService : IAsyncDisposable
 {
-    private HandOverService(ConsumerHarness<HandOverDb> harness, CarrierOnAWire carrier) => (Harness, Carrier) = (harness, carrier);
+    private readonly List<ConsumerHarness<HandOverDb>> _instances;
 
-    public ConsumerHarness<HandOverDb> Harness { get; }
+    private HandOverService(ConsumerHarness<HandOverDb> harness, CarrierOnAWire carrier) => (_instances, Carrier) = ([harness], carrier);
+
+    public ConsumerHarness<HandOverDb> Harness => _instances[0];
     public CarrierOnAWire Carrier { get; }
 
     public static async Task<HandOverService> Start(
@@ -27,11 +29,19 @@ internal sealed class HandOverService : IAsyncDisposable
     }
 
     /// <summary>One more instance of the service.</summary>
-    public Task<ConsumerHarness<HandOverDb>> Another() => Instance(Harness.Database, Carrier, 1000, null, null, null, null);
+    public async Task<ConsumerHarness<HandOverDb>> Another()
+    {
+        _instances.Add(await Instance(Harness.Database, Carrier, 1000, null, null, null, null));
+        return _instances[^1];
+    }
 
     public Task Deliver<T>(T message) where T : class => Harness.Deliver(message);
 
     public Task<IReadOnlyList<T>> Hears<T>(int count = 1) => Harness.Hears<T>(count);
+
+    /// <summary>What this instance and another one heard, as soon as that is all: what has left the outbox is still on its way.</summary>
+    public Task<T[]> Hears<T>(ConsumerHarness<HandOverDb> another, Func<T[], bool> isAll) =>
+        Harness.Sees<T[]>(async _ => [.. await Harness.Hears<T>(0), .. await another.Hears<T>(0)], isAll);
 
     /// <summary>The order's, as soon as it is in that state.</summary>
     public async Task<Shipment> Is(string state, Guid orderId) =>
@@ -43,12 +53,12 @@ internal sealed class HandOverService : IAsyncDisposable
     public async Task<JobStatus> JobOf<TPayload>(Guid id, Func<JobStatus, bool> holds) =>
         (await Harness.Sees(_ => JobOf<TPayload>(id), job => job is not null && holds(job)))!;
 
-    /// <summary>Nothing is under way any more: what was not said by now is not said at all.</summary>
+    /// <summary>Nothing is under way any more: what was delivered has been consumed, no job is left to do, and what was said has left the outbox.</summary>
     public Task ComesToRest() => Harness.Sees(
         db => db.Database.SqlQuery<int>(
             $"""
              select ((select count(*) from booking_job where state <> 'parked') + (select count(*) from recall_job where state <> 'parked')
-                 + (select count(*) from outbox_message))::int as "Value"
+                 + (select count(*) from outbox_message) + greatest(0, {_instances.Sum(instance => instance.Met)} - (select count(*) from inbox_state)))::int as "Value"
              """).SingleAsync(),
         left => left == 0);
 

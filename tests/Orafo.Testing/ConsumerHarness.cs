@@ -14,6 +14,7 @@ namespace Orafo.Testing;
 public sealed class ConsumerHarness<TDbContext> : IAsyncDisposable where TDbContext : DbContext
 {
     private readonly IHost _host;
+    private int _delivered;
 
     private ConsumerHarness(IHost host, string database) => (_host, Database) = (host, database);
 
@@ -62,8 +63,15 @@ public sealed class ConsumerHarness<TDbContext> : IAsyncDisposable where TDbCont
         return new ConsumerHarness<TDbContext>(host, database);
     }
 
+    /// <summary>How many messages it was delivered, or has heard: each has a row in the inbox when it is through.</summary>
+    public int Met => Volatile.Read(ref _delivered) + _host.Services.GetRequiredService<Heard>().Messages.Count;
+
     /// <summary>Delivers a message, each time as one of its own.</summary>
-    public Task Deliver<T>(T message) where T : class => _host.Services.GetRequiredService<IBus>().Publish(message);
+    public Task Deliver<T>(T message) where T : class
+    {
+        Interlocked.Increment(ref _delivered);
+        return _host.Services.GetRequiredService<IBus>().Publish(message);
+    }
 
     /// <summary>What was heard of a kind, as soon as there are that many.</summary>
     public async Task<IReadOnlyList<T>> Hears<T>(int count = 1)
