@@ -40,6 +40,7 @@ public static class Eventually
         await Holds(
             async () =>
             {
+                why = null;
                 try
                 {
                     await start();
