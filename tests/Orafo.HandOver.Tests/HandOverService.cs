@@ -55,12 +55,17 @@ internal sealed class HandOverService : IAsyncDisposable
 
     /// <summary>Nothing is under way any more: what was delivered has been consumed, no job is left to do, and what was said has left the outbox.</summary>
     public Task ComesToRest() => Harness.Sees(
-        db => db.Database.SqlQuery<int>(
-            $"""
-             select ((select count(*) from booking_job where state <> 'parked') + (select count(*) from recall_job where state <> 'parked')
-                 + (select count(*) from outbox_message) + greatest(0, {_instances.Sum(instance => instance.Met)} - (select count(*) from inbox_state)))::int as "Value"
-             """).SingleAsync(),
-        left => left == 0);
+        async db =>
+        {
+            var consumed = await db.Database.SqlQuery<int>(
+                $"""
+                 select case
+                     when exists (select from booking_job where state <> 'parked') or exists (select from recall_job where state <> 'parked') or exists (select from outbox_message)
+                     then -1 else (select count(*) from inbox_state)::int end as "Value"
+                 """).SingleAsync();
+            return consumed - _instances.Sum(instance => instance.Delivered + instance.Heard);
+        },
+        consumed => consumed >= 0);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,9 +17,6 @@ internal sealed class Shop : IAsyncDisposable
 
     private ConsumerHarness<OrderDetailsDb> Any => _instances[(int)((uint)Interlocked.Increment(ref _turn) % (uint)_instances.Count)];
 
-    /// <summary>Why messages were given up on, as any instance says it.</summary>
-    private ConcurrentQueue<string> Faults { get; } = [];
-
     public string Database => _instances[0].Database;
 
     /// <param name="instances">How many there are of the service.</param>
@@ -33,13 +29,9 @@ internal sealed class Shop : IAsyncDisposable
         {
             shop._instances.Add(await ConsumerHarness<OrderDetailsDb>.StartAsync(
                 database,
-                bus =>
-                {
-                    Consumers(bus);
-                    bus.AddConsumer<FaultRecorder>();
-                },
-                services => services.AddSingleton(shop.Faults).AddOptions<SellerOptions>().Configure(seller => seller.Shipping = shipping),
-                null, typeof(OrderDetailsReady), typeof(OrderDetailsRejected)));
+                Consumers,
+                services => services.AddOptions<SellerOptions>().Configure(seller => seller.Shipping = shipping),
+                null, typeof(OrderDetailsReady), typeof(OrderDetailsRejected), typeof(Fault)));
         }
 
         await shop.Add(Customer("C-1"), Customer("C-2"));
@@ -151,7 +143,7 @@ internal sealed class Shop : IAsyncDisposable
         async _ => (await Heard<OrderDetailsReady>()).Select(answer => answer.OrderId).Distinct().ToArray(), ready => ready.Length >= orders);
 
     /// <summary>Why messages were given up on, as soon as there are that many of them.</summary>
-    public Task<string[]> Gives(int up) => _instances[0].Sees(_ => Task.FromResult(Faults.ToArray()), faults => faults.Length >= up);
+    public async Task<IEnumerable<string>> Gives(int up) => (await Hears<Fault>(up)).Select(fault => fault.Exceptions[0].Message);
 
     private async Task<List<T>> Heard<T>()
     {
@@ -161,9 +153,10 @@ internal sealed class Shop : IAsyncDisposable
         return heard;
     }
 
-    /// <summary>As many messages have taken effect as were delivered.</summary>
-    public Task HasConsumed(int messages) =>
-        _instances[0].Sees(db => db.Database.SqlQueryRaw<int>("select count(*)::int as \"Value\" from inbox_state").SingleAsync(), count => count >= messages);
+    /// <summary>As many messages have taken effect as were delivered, beside those that were heard.</summary>
+    public Task HasConsumed(int messages) => _instances[0].Sees(
+        async db => await db.Database.SqlQueryRaw<int>("select count(*)::int as \"Value\" from inbox_state").SingleAsync() - _instances.Sum(instance => instance.Heard),
+        count => count >= messages);
 
     public async Task<T> Ask<T>(string sql)
     {
@@ -187,14 +180,5 @@ internal sealed class Shop : IAsyncDisposable
     {
         foreach (var instance in _instances)
             await instance.DisposeAsync();
-    }
-
-    private sealed class FaultRecorder(ConcurrentQueue<string> faults) : IConsumer<Fault>
-    {
-        public Task Consume(ConsumeContext<Fault> context)
-        {
-            faults.Enqueue(context.Message.Exceptions[0].Message);
-            return Task.CompletedTask;
-        }
     }
 }
