@@ -56,6 +56,9 @@ public sealed class Device : IDisposable
     private readonly ConcurrentDictionary<string, int> _begun = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _copies = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _underWay = new(StringComparer.Ordinal);
+
+    /// <summary>What was begun, came out and is under way is of one moment.</summary>
+    private readonly Lock _paperLock = new();
     private readonly ConcurrentDictionary<string, Lazy<Task<Page>>> _printing = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, long> _met = new(StringComparer.Ordinal);
     private readonly AppendOnlyFile<Page> _printedPages;
@@ -190,21 +193,30 @@ public sealed class Device : IDisposable
     private async Task<Page> PutThrough(string invoiceNumber, int tray)
     {
         UseInk();
-        _underWay.AddOrUpdate(invoiceNumber, 1, (_, pages) => pages + 1);
+        _begunPages.Append(invoiceNumber);
+        lock (_paperLock)
+        {
+            _begun.AddOrUpdate(invoiceNumber, 1, (_, times) => times + 1);
+            _underWay.AddOrUpdate(invoiceNumber, 1, (_, pages) => pages + 1);
+        }
+
+        Page? whole = null;
         try
         {
-            _begunPages.Append(invoiceNumber);
-            _begun.AddOrUpdate(invoiceNumber, 1, (_, times) => times + 1);
             await Move(tray);
             var page = new Page(invoiceNumber, tray, _time.GetUtcNow());
             _printedPages.Append(page);
             await _printedPages.Saved();
-            Count(page);
-            return page;
+            return whole = page;
         }
         finally
         {
-            _underWay.AddOrUpdate(invoiceNumber, 0, (_, pages) => pages - 1);
+            lock (_paperLock)
+            {
+                if (whole is not null)
+                    Count(whole);
+                _underWay.AddOrUpdate(invoiceNumber, 0, (_, pages) => pages - 1);
+            }
         }
     }
 
@@ -242,10 +254,13 @@ public sealed class Device : IDisposable
 
     private Paper PaperOf(string invoiceNumber)
     {
-        // A page that is under way is not spoiled.
-        var (begun, copies, underWay) = (
-            _begun.GetValueOrDefault(invoiceNumber), _copies.GetValueOrDefault(invoiceNumber), _underWay.GetValueOrDefault(invoiceNumber));
-        return new(invoiceNumber, Find(invoiceNumber)?.PrintedAt, copies, Math.Max(0, begun - copies - underWay));
+        lock (_paperLock)
+        {
+            // A page that is under way is not spoiled.
+            var (begun, copies, underWay) = (
+                _begun.GetValueOrDefault(invoiceNumber), _copies.GetValueOrDefault(invoiceNumber), _underWay.GetValueOrDefault(invoiceNumber));
+            return new(invoiceNumber, Find(invoiceNumber)?.PrintedAt, copies, Math.Max(0, begun - copies - underWay));
+        }
     }
 
     private void Count(Page page)

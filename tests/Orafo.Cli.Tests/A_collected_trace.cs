@@ -4,6 +4,7 @@ using OpenTelemetry;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
+using Orafo.Cli.Servers;
 using Orafo.Cli.Tracing;
 using SpanKind = Orafo.Cli.Tracing.SpanKind;
 
@@ -121,7 +122,7 @@ public sealed class A_collected_trace
     public async Task Is_taken_in_the_form_of_OTLP_and_in_no_other()
     {
         List<byte[]> taken = [];
-        await using var receiver = OtlpReceiver.Start(taken.Add);
+        await using var receiver = OtlpReceiver.Start(taken.Add, port: Ports.Free());
         using var http = new HttpClient();
         using (Assert.EnterMultipleScope())
         {
@@ -145,7 +146,7 @@ public sealed class A_collected_trace
     /// <summary>Makes spans and exports them.</summary>
     private static async Task Export(Action<byte[]> take, Action<ActivitySource> make)
     {
-        await using var receiver = OtlpReceiver.Start(take);
+        await using var receiver = OtlpReceiver.Start(take, port: Ports.Free());
         using var source = new ActivitySource(Source);
         using var provider = Sdk.CreateTracerProviderBuilder().AddSource(Source).ConfigureResource(resource => resource.AddService("teller", serviceInstanceId: "one"))
             .AddOtlpExporter(otlp => (otlp.Protocol, otlp.Endpoint) = (OtlpExportProtocol.HttpProtobuf, new Uri(receiver.Url + "/v1/traces"))).Build();

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Orafo.Cli.Servers;
+using Orafo.Testing;
 
 namespace Orafo.Cli.Tests;
 
@@ -14,17 +15,24 @@ public sealed class A_watchdog
     [Test]
     public async Task Stops_what_is_left_when_its_starter_is_killed_whatever_that_ignores()
     {
-        // A starter that ends without a word: a shell that holds the watchdog's pipe and is killed.
-        var script = Path.Combine(AppContext.BaseDirectory, "Servers", "watchdog.sh");
-        using var starter = Process.Start(new ProcessStartInfo("sh",
-            ["-c", $"(trap '' TERM; exec setsid sh -c 'trap \"\" TERM; sleep 1000 & echo $$ $!; wait') & sleep 1000 | setsid sh {script}"])
+        using var left = Process.Start(new ProcessStartInfo("setsid", ["sh", "-c", "trap '' TERM; sleep 1000 & echo $$ $!; wait"])
         {
             RedirectStandardOutput = true,
         })!;
-        var pids = (await starter.StandardOutput.ReadLineAsync())!.Split(' ').Select(pid => int.Parse(pid, CultureInfo.InvariantCulture)).ToArray();
+        var pids = (await left.StandardOutput.ReadLineAsync())!.Split(' ').Select(pid => int.Parse(pid, CultureInfo.InvariantCulture)).ToArray();
         var running = pids.Select(pid => (Pid: pid, Start: Proc.StartTime(pid)!.Value)).ToArray();
-        starter.Kill(entireProcessTree: true);
-        await WaitUntil(() => !running.Any(process => Proc.IsRunning(process.Pid, process.Start)));
+
+        // A starter that ends without a word: what alone holds the watchdog's pipe registers what it started, says who it is and is killed.
+        var script = Path.Combine(AppContext.BaseDirectory, "Servers", "watchdog.sh");
+        using var shell = Process.Start(new ProcessStartInfo("sh",
+            ["-c", "sh -c 'echo \"+ $0\"; echo $$ >&2; exec sleep 1000' \"$1\" | setsid sh \"$0\"", script, $"{running[0].Pid} {running[0].Start}"])
+        {
+            RedirectStandardError = true,
+        })!;
+        var starter = int.Parse((await shell.StandardError.ReadLineAsync())!, CultureInfo.InvariantCulture);
+        Assert.That(running.All(process => Proc.IsRunning(process.Pid, process.Start)), "as long as the starter lives");
+        ChildProcess.Signal(starter, ChildProcess.Kill);
+        await Eventually.Holds(() => !running.Any(process => Proc.IsRunning(process.Pid, process.Start)), "nothing of it is left");
     }
 
     [Test]
@@ -34,12 +42,13 @@ public sealed class A_watchdog
         using (var watchdog = Watchdog.Start())
         {
             var child = ChildProcess.Start("child", ["sh", "-c", "trap '' TERM; sleep 1000 & echo $$ $!; wait; wait"], new Dictionary<string, string?>(), _log, watchdog);
-            await WaitUntil(() => File.ReadAllText(_log).EndsWith('\n'));
+            await Eventually.Holds(() => File.ReadAllText(_log).EndsWith('\n'), "it has said its pids");
             pids = [.. File.ReadAllText(_log).Trim().Split(' ').Select(pid => int.Parse(pid, CultureInfo.InvariantCulture))];
             Assert.That(pids[0], Is.EqualTo(child.Pid));
         }
 
-        Assert.That(pids.Select(Proc.StartTime), Is.All.Null);
+        // Who is killed is there until it is its turn to die.
+        await Eventually.Holds(() => pids.All(pid => Proc.StartTime(pid) is null), "nothing of its session is left");
     }
 
     [Test]
@@ -72,15 +81,5 @@ public sealed class A_watchdog
         using (var watchdog = Watchdog.Start())
             watchdog.RemoveAtEnd(rubbish);
         Assert.That(Directory.Exists(rubbish), Is.False);
-    }
-
-    private static async Task WaitUntil(Func<bool> holds)
-    {
-        var started = Stopwatch.GetTimestamp();
-        while (!holds())
-        {
-            Assert.That(Stopwatch.GetElapsedTime(started), Is.LessThan(TimeSpan.FromMinutes(1)));
-            await Task.Delay(50); // The interval of looking.
-        }
     }
 }

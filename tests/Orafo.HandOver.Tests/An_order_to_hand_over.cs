@@ -188,9 +188,12 @@ public sealed class An_order_to_hand_over
     {
         const int orders = 20;
         await using var service = await HandOverService.Start(attempts: 8, longestPause: TimeSpan.FromSeconds(1));
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        service.Carrier.Before = _ => gate.Task;
         service.Carrier.Instead = () => new(HttpStatusCode.BadGateway);
         await Task.WhenAll(Enumerable.Range(0, orders).Select(_ => service.Deliver(HandOverService.Command())));
         await service.Harness.Sees(db => db.Shipments.CountAsync(), count => count == orders);
+        gate.SetResult();
         // As many as are under way at a time, and then some, one by one.
         await service.Harness.Sees(_ => Task.FromResult(service.Carrier.Calls), calls => calls >= 12);
         var attempts = await service.Harness.Look(db => db.Database.SqlQuery<int>($"select attempts as \"Value\" from booking_job").ToListAsync());

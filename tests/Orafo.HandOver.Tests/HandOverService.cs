@@ -57,15 +57,15 @@ internal sealed class HandOverService : IAsyncDisposable
     public Task ComesToRest() => Harness.Sees(
         async db =>
         {
-            var consumed = await db.Database.SqlQuery<int>(
+            var inbox = await db.Database.SqlQuery<Guid>(
                 $"""
-                 select case
-                     when exists (select from booking_job where state <> 'parked') or exists (select from recall_job where state <> 'parked') or exists (select from outbox_message)
-                     then -1 else (select count(*) from inbox_state)::int end as "Value"
-                 """).SingleAsync();
-            return consumed - _instances.Sum(instance => instance.Delivered + instance.Heard);
+                 select message_id as "Value" from inbox_state
+                 where not exists (select from booking_job where state <> 'parked') and not exists (select from recall_job where state <> 'parked')
+                     and not exists (select from outbox_message)
+                 """).ToListAsync();
+            return _instances.Sum(instance => instance.Delivered) - ConsumerHarness<HandOverDb>.Consumed(inbox, _instances);
         },
-        consumed => consumed >= 0);
+        left => left <= 0);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -33,7 +34,7 @@ public sealed class A_print_job
     public async Task Is_printed_when_the_printer_is_back()
     {
         var printer = new Printer { Answer = HttpStatusCode.ServiceUnavailable };
-        await using var service = await Start(printer);
+        await using var service = await Start(printer, attempts: 1000);
         await service.Deliver(An_invoice.Command());
         var error = await service.Sees(LastError, error => error is not null);
         Assert.That(error, Does.Contain("503"));
@@ -92,15 +93,28 @@ public sealed class A_print_job
         var printer = new Printer();
         await using var service = await Start(printer, attempts: 1000);
         async Task<string[]> Waiting() => [.. (await service.Hears<InvoiceIssued>(0)).Select(issued => issued.InvoiceNumber[^6..])];
+        var finished = 0L;
+        using var meter = new MeterListener();
+        meter.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Meter.Name == PgqMeter.Name && instrument.Name == "orafo.pgq.finished")
+                listener.EnableMeasurementEvents(instrument);
+        };
+        meter.SetMeasurementEventCallback<long>((_, jobs, _, _) => Interlocked.Add(ref finished, jobs));
+        meter.Start();
         // Of the first one nobody knows.
         await service.Deliver(An_invoice.Command());
         await service.Hears<InvoiceGenerated>();
         await service.Hears<InvoiceIssued>();
         for (var i = 2; i <= 10; i++)
         {
+            // That a page came out is heard before its worker knows.
+            await service.Sees(_ => Task.FromResult(Interlocked.Read(ref finished)), jobs => jobs >= i - 1);
             await service.Deliver(An_invoice.Command());
             await service.Hears<InvoiceGenerated>(i);
         }
+
+        await service.Sees(_ => Task.FromResult(Interlocked.Read(ref finished)), jobs => jobs >= 10);
 
         Assert.That(await Waiting(), Is.EqualTo(["000001"]));
 
@@ -206,7 +220,7 @@ public sealed class A_print_job
     {
         // Two pages are out together, and one job is somebody else's by then.
         var printer = new Printer { Gate = new TaskCompletionSource() };
-        await using var service = await Start(printer, parallelism: 2, lease: TimeSpan.FromSeconds(2));
+        await using var service = await Start(printer, parallelism: 2);
         var commands = new[] { An_invoice.Command(), An_invoice.Command() };
         await Task.WhenAll(commands.Select(command => service.Deliver(command)));
         await service.Sees(_ => Task.FromResult(printer.Asked.Count), asked => asked == commands.Length);
@@ -225,9 +239,11 @@ public sealed class A_print_job
     public async Task Is_not_spent_on_a_printer_that_is_away()
     {
         const int jobs = 20;
-        var printer = new Printer { Answer = HttpStatusCode.ServiceUnavailable };
+        var printer = new Printer { Answer = HttpStatusCode.ServiceUnavailable, Gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) };
         await using var service = await Start(printer, parallelism: 1, attempts: 5, longestPause: TimeSpan.FromSeconds(1));
         await Task.WhenAll(Enumerable.Range(0, jobs).Select(_ => service.Deliver(An_invoice.Command())));
+        await service.Sees(db => db.Invoices.CountAsync(), invoices => invoices == jobs);
+        printer.Gate.SetResult();
         await service.Sees(_ => Task.FromResult(printer.Asked.Values.Sum()), asked => asked >= 8);
         var attempts = await service.Look(db => db.Database.SqlQuery<int>($"select attempts as \"Value\" from print_job").ToListAsync());
         Assert.That((attempts.Count, attempts.Max()), Is.EqualTo((jobs, 1)).Or.EqualTo((jobs, 2)).Or.EqualTo((jobs, 3)), "they take turns");

@@ -37,6 +37,10 @@ public sealed class A_generated_client
                 {
                     second = (await orders.SubmitOrderAsync(null, null, order)).Id;
                     await orders.CancelOrderAsync(second, new CancelRequest { Reason = "Ordered twice." });
+                    // That was accepted, and is done later: until then its page must not come out.
+                    var looks = 0;
+                    while ((await orders.GetOrderAsync(second, null, null)).Status is not ("Crediting" or "Recalling" or "Cancelled") && ++looks < 3600)
+                        await Task.Delay(50); // The interval of looking, not the time to wait.
                 }
 
                 var cancelled = await Follow(second);
@@ -81,7 +85,8 @@ public sealed class A_generated_client
         }).GenerateFile();
 
         var run = Compile(source, Program).GetType("Program")!.GetMethod("Run")!;
-        var said = await (Task<string[]>)run.Invoke(null, [mesh.Api, new Func<Task<IDisposable>>(() => mesh.PauseAsync("printer"))])!;
+        using var http = await mesh.ConnectAsync();
+        var said = await (Task<string[]>)run.Invoke(null, [http, new Func<Task<IDisposable>>(() => mesh.PauseAsync("printer"))])!;
         Assert.That(said, Is.EqualTo(new[] { "Submitted", "True", "Completed", "Cancelled", "Ordered twice.", "True", "400 2" }), source);
     }
 

@@ -107,9 +107,16 @@ public sealed class A_parked_invoice
             while (true)
             {
                 var request = await _spare.GetContextAsync();
-                using var body = await JsonDocument.ParseAsync(request.Request.InputStream);
-                _printedOnSpare.Enqueue(body.RootElement.GetProperty("invoiceNumber").GetString()!);
-                request.Response.Close();
+                try
+                {
+                    using var body = await JsonDocument.ParseAsync(request.Request.InputStream);
+                    _printedOnSpare.Enqueue(body.RootElement.GetProperty("invoiceNumber").GetString()!);
+                    request.Response.Close();
+                }
+                // Whoever asked hung up; it is asked again.
+                catch (Exception e) when (e is HttpListenerException or IOException or JsonException or ObjectDisposedException)
+                {
+                }
             }
         }
         catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)

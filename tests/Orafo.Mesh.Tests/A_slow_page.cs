@@ -24,6 +24,8 @@ public sealed class A_slow_page
         foreach (var service in MeshService.All)
             await _mesh.KillAsync(service.Name);
         await Eventually.Holds(async () => (await _mesh.RunAsync("status")).ExitCode == 0, "all are back");
+        // The first order after a start is the slowest: on a busy machine even its commands may be acknowledged too late for so impatient a broker.
+        await _mesh.FollowAsync((await _mesh.PlaceAsync(Testing.Mesh.Sample("good-espresso")))!, "Completed");
     }
 
     [OneTimeTearDown]
@@ -51,12 +53,13 @@ public sealed class A_slow_page
     [Test]
     public async Task Would_cost_a_consumer_its_channel_that_held_its_delivery_for_it()
     {
-        var before = TimeOuts();
+        var before = AcknowledgementTrap.OwnLosses(BrokerDirectory);
         var status = await _mesh.StatusAsync();
         var held = await AcknowledgementTrap.HoldAsync(new(status.GetProperty("amqp").GetString()!), Patience, CancellationToken.None);
         Assert.That((held.ReplyCode, held.IsRedelivered), Is.EqualTo((406, true)), held.ReplyText);
         Assert.That(held.Held, Is.GreaterThan(TimeSpan.FromSeconds(TimeoutSeconds - 1)));
-        await Eventually.Holds(() => TimeOuts() == before + 1, "the broker's log says so: that is where the other test looks for it");
+        await Eventually.Holds(
+            () => AcknowledgementTrap.OwnLosses(BrokerDirectory) == before + 1, "the broker's log says so: that is where the other test looks for it");
     }
 
     /// <summary>How often the broker has lost patience.</summary>

@@ -339,7 +339,14 @@ public sealed class Personal_data
             {
                 var request = await _receiver.GetContextAsync();
                 _told.Enqueue(request.Request.Url!.AbsolutePath);
-                request.Response.Close();
+                try
+                {
+                    request.Response.Close();
+                }
+                // Whoever told it hung up; others tell, too.
+                catch (Exception e) when (e is HttpListenerException or IOException or ObjectDisposedException)
+                {
+                }
             }
         }
         catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)

@@ -153,10 +153,10 @@ internal sealed class Shop : IAsyncDisposable
         return heard;
     }
 
-    /// <summary>As many messages have taken effect as were delivered, beside those that were heard.</summary>
+    /// <summary>As many messages have taken effect as were delivered.</summary>
     public Task HasConsumed(int messages) => _instances[0].Sees(
-        async db => await db.Database.SqlQueryRaw<int>("select count(*)::int as \"Value\" from inbox_state").SingleAsync() - _instances.Sum(instance => instance.Heard),
-        count => count >= messages);
+        async db => ConsumerHarness<OrderDetailsDb>.Consumed(await ConsumerHarness<OrderDetailsDb>.Inbox(db), _instances),
+        consumed => consumed >= messages);
 
     public async Task<T> Ask<T>(string sql)
     {

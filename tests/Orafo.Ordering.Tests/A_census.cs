@@ -28,9 +28,10 @@ public sealed class A_census
         await service.Store(Orders(5, time.GetUtcNow()));
         await Put(service, 2, "Suspended", "suspended_in = 'Invoicing', is_watched = false, submitted_at = submitted_at - interval '1 hour'");
         await Put(service, 1, "Completed", "is_watched = false");
-        await using var census = await Census.Start(service, time);
+        await using var census = new Census(service, time);
 
         Assert.That(census.Read(), Is.Empty, "nobody has counted yet");
+        await census.Start();
         var counted = await census.AfterTheNextCount();
         Assert.That(counted.Where(gauge => gauge.Name == "orafo.orders").ToDictionary(gauge => gauge.State, gauge => gauge.Value), Is.EqualTo(new Dictionary<string, double>
         {
@@ -50,16 +51,19 @@ public sealed class A_census
     [Test]
     public async Task Asks_the_database_once_in_fifteen_seconds_and_not_at_all_if_nobody_wants_to_know()
     {
-        var time = new FakeTimeProvider(TimeProvider.System.GetStorableNow());
+        var time = new CountingTime();
         await using var service = await OrderingService.Start(NeverOverdue);
-        await using var census = await Census.Start(service, time);
+        await using var census = new Census(service, time);
+        await census.Start();
         await census.AfterTheNextCount();
+        await Eventually.Holds(() => time.Timers == 1, "it waits");
         await service.Store(Orders(1, time.GetUtcNow()));
         Assert.That(UnderWay(census.Read()), Is.Zero);
         time.Advance(TimeSpan.FromSeconds(14));
         Assert.That(UnderWay(census.Read()), Is.Zero, "too soon");
         time.Advance(TimeSpan.FromSeconds(1));
         await Eventually.Holds(() => UnderWay(census.Read()) == 1, "it is counted");
+        await census.Stop();
         time.Advance(TimeSpan.FromMinutes(5));
         Assert.That(census.Read(), Is.Empty, "that was long ago");
     }
@@ -128,6 +132,21 @@ public sealed class A_census
         return service.Look(db => db.Database.ExecuteSqlRawAsync(put, state, count));
     }
 
+    /// <summary>Whoever moves it knows who waits for it.</summary>
+    private sealed class CountingTime() : FakeTimeProvider(TimeProvider.System.GetStorableNow())
+    {
+        private int _timers;
+
+        public int Timers => Volatile.Read(ref _timers);
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            var timer = base.CreateTimer(callback, state, dueTime, period);
+            Interlocked.Increment(ref _timers);
+            return timer;
+        }
+    }
+
     private sealed record Updates(long Updated, long Hot);
 
     private sealed record Gauge(string Name, string State, double Value);
@@ -140,7 +159,7 @@ public sealed class A_census
         private readonly OrderCensus _census;
         private readonly HashSet<Instrument> _own = [];
 
-        private Census(ConsumerHarness<OrderingDb> service, TimeProvider time)
+        public Census(ConsumerHarness<OrderingDb> service, TimeProvider time)
         {
             // There are others of that name in this process: what is published while it is made is its own.
             _asks.InstrumentPublished = (instrument, listener) =>
@@ -156,12 +175,10 @@ public sealed class A_census
             _census = new(service.Services.GetRequiredService<IServiceScopeFactory>(), time, NullLogger<OrderCensus>.Instance);
         }
 
-        public static async Task<Census> Start(ConsumerHarness<OrderingDb> service, TimeProvider time)
-        {
-            var census = new Census(service, time);
-            await census._census.StartAsync(CancellationToken.None);
-            return census;
-        }
+        public Task Start() => _census.StartAsync(CancellationToken.None);
+
+        /// <summary>It shows what it has, and counts no more.</summary>
+        public Task Stop() => _census.StopAsync(CancellationToken.None);
 
         public Gauge[] Read()
         {
@@ -178,7 +195,7 @@ public sealed class A_census
 
         public async ValueTask DisposeAsync()
         {
-            await _census.StopAsync(CancellationToken.None);
+            await Stop();
             _census.Dispose();
             _asks.Dispose();
         }

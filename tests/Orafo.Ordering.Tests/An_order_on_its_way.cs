@@ -89,7 +89,7 @@ public sealed class An_order_on_its_way
             await order.Receives(message);
         }
 
-        await waits.WaitAsync(TimeSpan.FromMinutes(1));
+        await waits.WaitAsync(Testing.Eventually.Patience);
     }
 
     [Test]
@@ -101,7 +101,7 @@ public sealed class An_order_on_its_way
         foreach (var message in new object[] { order.DetailsReady, order.InvoiceGenerated })
         {
             await order.Receives(message);
-            Assert.That(await follower.Wait(TimeSpan.FromMinutes(1), CancellationToken.None), Is.True, order.Saga.CurrentState);
+            Assert.That(await follower.Wait(Testing.Eventually.Patience, CancellationToken.None), Is.True, order.Saga.CurrentState);
         }
 
         Assert.That(await waiter.Wait(TimeSpan.Zero, CancellationToken.None), Is.False, "of one who waits for the end");

@@ -41,7 +41,7 @@ public sealed class An_overdue_step
         await service.Sees(db => db.Sagas.CountAsync(saga => saga.CurrentState == "Suspended"), count => count == Many);
         var sagas = await service.Look(db => db.Sagas.AsNoTracking().ToListAsync());
         Assert.That(sagas.Select(saga => string.Join(' ', saga.Timeline.Select(step => step.State))), Is.All.EqualTo("GettingDetails GettingDetails Suspended"));
-        Assert.That(await service.Look(db => db.Set<MassTransit.EntityFrameworkCoreIntegration.OutboxMessage>().CountAsync()), Is.Zero);
+        await service.Sees(db => db.Set<MassTransit.EntityFrameworkCoreIntegration.OutboxMessage>().CountAsync(), left => left == 0);
     }
 
     /// <remarks>Who finds it is asked by nobody, so what comes of it is another trace.</remarks>

@@ -154,7 +154,7 @@ internal sealed class OrderJourney : IAsyncDisposable
         var id = Guid.CreateVersion7();
         var consumed = _observer.Expect(id);
         await _harness.Bus.Publish(message, message.GetType(), context => context.MessageId = id);
-        return await consumed.WaitAsync(TimeSpan.FromSeconds(60));
+        return await consumed.WaitAsync(Testing.Eventually.Patience);
     }
 
     public OrderSaga Saga => _services.GetRequiredService<IndexedSagaDictionary<OrderSaga>>()[OrderId].Instance;

@@ -103,7 +103,7 @@ public sealed class A_connection_that_is_cut
     /// <summary>Sends until the wire was cut: otherwise nothing was tried, for the other instance may be quicker.</summary>
     private static async Task<int> SendUntilCut(Wire wire, int times, Func<int, Task> send)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var patience = new CancellationTokenSource(Testing.Eventually.Patience);
         var sent = 0;
         while (sent < Messages || wire.Cuts < times)
         {

@@ -27,9 +27,9 @@ public sealed class A_message_that_kills_its_process
         var directory = Directory.CreateTempSubdirectory("orafo-ledger-").FullName;
         TestServers.Watchdog.RemoveAtEnd(directory);
         var deaths = 0;
-        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         while (true)
         {
+            using var patience = new CancellationTokenSource(Testing.Eventually.Patience);
             await using var process = LedgerProcess.Start(service, directory);
             var isPutAway = PutAway(service, patience.Token);
             if (await Task.WhenAny(process.Exited, isPutAway) == isPutAway)

@@ -12,6 +12,9 @@ public sealed class A_scheduled_message
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
 
+    /// <summary>Not while the test lasts: what is due then is gone only if it was taken back.</summary>
+    private static readonly TimeSpan Late = TimeSpan.FromHours(1);
+
     [Test]
     public async Task Leaves_when_it_is_due_and_not_before()
     {
@@ -55,7 +58,7 @@ public sealed class A_scheduled_message
             await scheduler.CancelScheduledPublish<Note>(early.TokenId);
         });
         ScheduledMessage? scheduled = null;
-        await InScope(service, async scheduler => scheduled = await scheduler.SchedulePublish(Soon, new Note("cancelled", 2)));
+        await InScope(service, async scheduler => scheduled = await scheduler.SchedulePublish(Late, new Note("cancelled", 2)));
         await InScope(service, scheduler => scheduler.CancelScheduledPublish<Note>(scheduled!.TokenId));
         await InScope(service, scheduler => scheduler.SchedulePublish(Soon, new Note("marker", 1)));
 
@@ -75,7 +78,7 @@ public sealed class A_scheduled_message
             bus.AddConsumer<NoteConsumer, AnswerOnly>().Endpoint(endpoint => endpoint.Name = "note");
         });
         var (reminded, inTime) = (Guid.CreateVersion7(), Guid.CreateVersion7());
-        await service.Publish(new Begin(reminded), new Begin(inTime));
+        await service.Publish(new Begin(reminded, Soon), new Begin(inTime, Late));
         await service.Eventually(db => db.Tallies.CountAsync(), tallies => tallies == 2);
         await service.Publish(new InTime(inTime));
 
@@ -114,6 +117,7 @@ public sealed class A_scheduled_message
             for (var i = 0; i < Many; i++)
                 await scheduler.SchedulePublish(due, new Note("many", i));
         });
+        var stored = DateTime.UtcNow;
         // Something for the relay, so that it looks once more before they are due.
         await using (var scope = instance.Services.CreateAsyncScope())
         {
@@ -127,7 +131,9 @@ public sealed class A_scheduled_message
         Assert.That(await service.Effects("many", Many), Is.EquivalentTo(Enumerable.Range(0, Many)));
         var late = ClockConsumer.Left.Select(received => received - due).Order().ToArray();
         TestContext.Out.WriteLine($"late by: first {late[0].TotalMilliseconds:0} ms, half {late[late.Length / 2].TotalMilliseconds:0} ms, last {late[^1].TotalMilliseconds:0} ms");
-        Assert.That(late[0], Is.InRange(TimeSpan.FromMilliseconds(-50), TimeSpan.FromSeconds(5)));
+        // To store them takes its time, and none leaves before.
+        var longest = TimeSpan.FromSeconds(5) + (stored > due ? stored - due : TimeSpan.Zero);
+        Assert.That(late[0], Is.InRange(TimeSpan.FromMilliseconds(-50), longest));
     }
 
     private static async Task InScope(LedgerService service, Func<IMessageScheduler, Task> schedule, bool saves = true)
@@ -139,7 +145,7 @@ public sealed class A_scheduled_message
     }
 }
 
-public sealed record Begin(Guid Tally);
+public sealed record Begin(Guid Tally, TimeSpan Delay);
 
 public sealed record InTime(Guid Tally);
 
@@ -152,14 +158,10 @@ public sealed class ReminderMachine : MassTransitStateMachine<Tally>
         InstanceState(tally => tally.CurrentState);
         Event(() => Begun, e => e.CorrelateById(context => context.Message.Tally));
         Event(() => CameInTime, e => e.CorrelateById(context => context.Message.Tally));
-        Schedule(() => Remind, tally => tally.Token, schedule =>
-        {
-            schedule.Delay = TimeSpan.FromSeconds(2);
-            schedule.Received = e => e.CorrelateById(context => context.Message.Tally);
-        });
+        Schedule(() => Remind, tally => tally.Token, schedule => schedule.Received = e => e.CorrelateById(context => context.Message.Tally));
 
         Initially(When(Begun)
-            .Schedule(Remind, context => new Reminder(context.Message.Tally))
+            .Schedule(Remind, context => new Reminder(context.Message.Tally), context => context.Message.Delay)
             .TransitionTo(Waiting));
         During(Waiting,
             When(CameInTime).Unschedule(Remind),

@@ -55,7 +55,13 @@ public sealed class A_trace
         }
 
         if (isRelayed)
-            Assert.That(own.Values.Where(span => span.Links.Any()).Select(Relay), Is.Not.Empty.And.All.Not.Null);
+        {
+            // The span of a batch stops after the commit that empties the outbox.
+            var relays = await service.Eventually(_ => Task.FromResult(Relays()), relays => Array.TrueForAll(relays, relay => relay is not null));
+            Assert.That(relays, Is.Not.Empty.And.All.Not.Null);
+        }
+
+        Activity?[] Relays() => [.. own.Values.Where(span => span.Links.Any()).Select(Relay)];
 
         // Each leads to the other: the batch that sent it, and what it sent.
         Activity? Relay(Activity delivered) => traced.Spans.SingleOrDefault(span =>
@@ -105,6 +111,11 @@ public sealed class A_trace
         }));
 
         await service.Effects("answer to traced", messages);
+        // Spans stop after the commit.
+        await service.Eventually(
+            _ => Task.FromResult(
+                traced.Spans.Count(span => traces.Values.Contains(span.TraceId) && span.OperationName.EndsWith("receive", StringComparison.Ordinal))),
+            received => received >= 2 * messages);
         Assert.That(TracedConsumer.Seen.Distinct().Count(), Is.EqualTo(2 * messages));
         Assert.That(TracedConsumer.Seen.Where(heard => heard.Baggage is null || traces[heard.Baggage] != heard.Trace), Is.Empty);
 

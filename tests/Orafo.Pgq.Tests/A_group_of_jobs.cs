@@ -14,12 +14,12 @@ public sealed class A_group_of_jobs
         await using var shop = await Workshop.OpenAsync();
         var gate = new TaskCompletionSource();
         ConcurrentDictionary<string, int> underWay = new();
-        var most = 0;
+        ConcurrentBag<int> together = [];
         shop.Handle = async (job, cancellation) =>
         {
             if (job.Group != "slow")
                 return JobOutcome.Done();
-            most = Math.Max(most, underWay.AddOrUpdate(job.Group, 1, (_, jobs) => jobs + 1));
+            together.Add(underWay.AddOrUpdate(job.Group, 1, (_, jobs) => jobs + 1));
             await gate.Task.WaitAsync(cancellation);
             underWay.AddOrUpdate(job.Group, 0, (_, jobs) => jobs - 1);
             return JobOutcome.Done();
@@ -31,9 +31,10 @@ public sealed class A_group_of_jobs
         await shop.Until(JobStates.Done, 50);
         Assert.That(await shop.Count(JobStates.Running), Is.EqualTo(3));
 
+        await Eventually.Holds(() => together.Count == 3, "they are begun");
         gate.SetResult();
         await shop.Until(JobStates.Done, 100);
-        Assert.That(most, Is.EqualTo(3));
+        Assert.That(together.Max(), Is.EqualTo(3));
     }
 
     /// <remarks>Nothing but the end of the pause, and then of the job that tries, has the worker look.</remarks>
@@ -44,20 +45,23 @@ public sealed class A_group_of_jobs
         await using var shop = await Workshop.OpenAsync();
         var isAway = true;
         ConcurrentQueue<DateTimeOffset> tries = [];
-        shop.Handle = (job, _) =>
+        var published = new TaskCompletionSource();
+        shop.Handle = async (job, cancellation) =>
         {
             if (job.Group == "here")
-                return Task.FromResult(JobOutcome.Done());
+                return JobOutcome.Done();
             tries.Enqueue(DateTimeOffset.UtcNow);
+            await published.Task.WaitAsync(cancellation);
             if (!isAway)
-                return Task.FromResult(JobOutcome.Done());
+                return JobOutcome.Done();
             job.PauseGroup(TimeSpan.FromMilliseconds(300));
-            return Task.FromResult(JobOutcome.RetryLater("It is away."));
+            return JobOutcome.RetryLater("It is away.");
         };
         var queue = await shop.Worker(worker => (worker.Parallelism, worker.FirstPause) = (1, TimeSpan.Zero));
         await queue.PublishAsync(Of("away"));
         await Eventually.Holds(() => Task.FromResult(!tries.IsEmpty), "it was tried");
         await queue.PublishAsync([.. Enumerable.Range(0, Jobs).SelectMany(_ => new[] { Of("away"), Of("here") })]);
+        published.SetResult();
         await shop.Until(JobStates.Done, Jobs);
         await Eventually.Holds(() => Task.FromResult(tries.Count >= 4), "it was tried again and again");
         var gaps = tries.Zip(tries.Skip(1), (one, next) => next - one);

@@ -142,7 +142,7 @@ public sealed class A_queue
         await queue.PublishAsync([new("good"), new("bad")]);
         await shop.Until(JobStates.Done, 1);
         await shop.Until(JobStates.Parked, 1);
-        await Eventually.Holds(() => sums.GetValueOrDefault("orafo.pgq.parked") >= 1, "it is counted");
+        await Eventually.Holds(() => sums.GetValueOrDefault("orafo.pgq.parked") >= 1 && sums.GetValueOrDefault("orafo.pgq.finished") >= 1, "it is counted");
         using (Assert.EnterMultipleScope())
         {
             Assert.That(sums["orafo.pgq.published"], Is.GreaterThanOrEqualTo(2));

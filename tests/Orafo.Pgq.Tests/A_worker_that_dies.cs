@@ -52,7 +52,8 @@ public sealed class A_worker_that_dies
         {
             while (await shop.Count(JobStates.Parked) == 0 && workers.Count < 10)
             {
-                workers.Add(WorkerProcess.Start(shop.ConnectionString, directory, maxAttempts: 3));
+                // So long that only who dies loses one.
+                workers.Add(WorkerProcess.Start(shop.ConnectionString, directory, maxAttempts: 3, lease: 6));
                 await Eventually.Holds(async () => workers[^1].Exited.IsCompleted || await shop.Count(JobStates.Parked) > 0, "it dies, or the job is parked");
             }
 

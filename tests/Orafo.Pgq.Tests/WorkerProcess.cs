@@ -11,6 +11,7 @@ internal static class WorkerProcess
 {
     public const string Database = "WORKER_DATABASE";
     public const string MaxAttempts = "WORKER_MAX_ATTEMPTS";
+    public const string Lease = "WORKER_LEASE";
 
     /// <summary>In milliseconds, as a job's payload, it kills its process.</summary>
     public const int Deadly = -1;
@@ -20,23 +21,23 @@ internal static class WorkerProcess
     public static string Environment(string variable) => System.Environment.GetEnvironmentVariable(variable)
         ?? throw new InvalidOperationException($"The variable {variable} says where to work; without it this is a test assembly.");
 
-    public static IHost Build(string database, int maxAttempts)
+    public static IHost Build(string database, int maxAttempts, TimeSpan lease)
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Services.AddSingleton(NpgsqlDataSource.Create(database));
         builder.Services.AddJobQueue<int>("work");
         builder.Services.AddJobHandler<int, Ledger>(worker =>
         {
-            worker.Lease = TimeSpan.FromSeconds(2);
+            worker.Lease = lease;
             worker.PollingInterval = TimeSpan.FromSeconds(1);
             worker.MaxAttempts = maxAttempts;
         });
         return builder.Build();
     }
 
-    public static ChildProcess Start(string database, string directory, int maxAttempts) => ChildProcess.Start(
+    public static ChildProcess Start(string database, string directory, int maxAttempts, int lease = 2) => ChildProcess.Start(
         "worker", [Repository.Dotnet, typeof(WorkerProcess).Assembly.Location],
-        new Dictionary<string, string?> { [Database] = database, [MaxAttempts] = maxAttempts.ToString(CultureInfo.InvariantCulture) },
+        new Dictionary<string, string?> { [Database] = database, [MaxAttempts] = maxAttempts.ToString(CultureInfo.InvariantCulture), [Lease] = lease.ToString(CultureInfo.InvariantCulture) },
         Path.Combine(directory, $"worker-{Interlocked.Increment(ref _count)}.log"), TestServers.Watchdog, workingDirectory: directory);
 
     private sealed class Ledger(NpgsqlDataSource database) : IJobHandler<int>

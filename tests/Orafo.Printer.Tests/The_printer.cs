@@ -49,17 +49,15 @@ public sealed class The_printer
         var onAny = device.Print("any");
         _time.Advance(TimeSpan.FromSeconds(5));
         Assert.That(((await onSecond[0]).Tray, (await onAny).Tray), Is.EqualTo((2, 1)), "who takes any need not wait behind those who do not");
-        foreach (var page in onSecond[1..])
+        while (!onSecond.All(page => page.IsCompleted))
         {
-            Assert.That(page.IsCompleted, Is.False);
-            while (!page.IsCompleted)
-            {
-                _time.Advance(TimeSpan.FromSeconds(5));
-                await Task.Yield();
-            }
-
-            Assert.That((await page).Tray, Is.EqualTo(2));
+            _time.Advance(TimeSpan.FromSeconds(5));
+            await Task.Yield();
         }
+
+        var printed = await Task.WhenAll(onSecond);
+        Assert.That(printed.Select(page => page.Tray), Is.All.EqualTo(2));
+        Assert.That(printed.Zip(printed.Skip(1), (page, next) => next.PrintedAt - page.PrintedAt), Is.All.AtLeast(TimeSpan.FromSeconds(5)));
 
         // It is out: no other tray prints it again.
         Assert.That((await device.Print("second-1", tray: 1)).Tray, Is.EqualTo(2));

@@ -14,7 +14,7 @@ public sealed class A_catalogue_before_its_database
     public async Task Is_loaded_once_that_is_migrated()
     {
         var database = await TestServers.CreateDatabaseAsync("uncatalogued");
-        await using var factory = new WebApplicationFactory<OrderDetailsDb>().WithWebHostBuilder(host =>
+        var factory = new WebApplicationFactory<OrderDetailsDb>().WithWebHostBuilder(host =>
         {
             host.UseSetting("ConnectionStrings:Database", database);
             // Nobody listens there.
@@ -25,6 +25,7 @@ public sealed class A_catalogue_before_its_database
             host.UseSetting("Catalogue:Directory", Path.Combine(Cli.Repository.Root, "deploy", "samples"));
             host.UseEnvironment("Production");
         });
+        await using var end = new ServiceEnd(factory);
         factory.UseKestrel(0);
         var started = Task.Run(factory.StartServer);
         await using var connection = new NpgsqlConnection(database);

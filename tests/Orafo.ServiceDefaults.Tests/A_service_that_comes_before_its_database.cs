@@ -18,7 +18,7 @@ public sealed class A_service_that_comes_before_its_database<TDbContext> where T
     public async Task Is_not_ready_until_it_is_migrated_and_then_is_by_itself()
     {
         var database = await TestServers.CreateDatabaseAsync("unmigrated");
-        await using var factory = new WebApplicationFactory<TDbContext>().WithWebHostBuilder(host =>
+        var factory = new WebApplicationFactory<TDbContext>().WithWebHostBuilder(host =>
         {
             host.UseSetting("ConnectionStrings:Database", database);
             // Nobody listens there.
@@ -28,6 +28,7 @@ public sealed class A_service_that_comes_before_its_database<TDbContext> where T
             host.UseSetting("Operators:Key", "0123456789abcdefghijklmnopqrstuvwxyz");
             host.UseEnvironment("Production");
         });
+        await using var end = new ServiceEnd(factory);
         factory.UseKestrel(0);
         factory.StartServer();
         using var http = new HttpClient { BaseAddress = factory.ClientOptions.BaseAddress };

@@ -46,8 +46,7 @@ public sealed partial class A_service_that_is_not_for_clients<TDbContext> where 
         {
             await _factory.DisposeAsync();
         }
-        // The program ends, and disposes of its services, as soon as the factory begins to stop it: the slower of the two finds nothing left.
-        catch (ObjectDisposedException)
+        catch (Exception e) when (ServiceEnd.FoundNothing(e))
         {
         }
 

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -66,9 +65,6 @@ public sealed class ConsumerHarness<TDbContext> : IAsyncDisposable where TDbCont
     /// <summary>How many messages were delivered: each has a row in the inbox when it is through.</summary>
     public int Delivered => Volatile.Read(ref _delivered);
 
-    /// <summary>How many were heard. These have a row in the inbox, too, so whoever counts the rows reads this after them: what is missing is then counted too little, never too much.</summary>
-    public int Heard => Hear.Messages.Count;
-
     private Heard Hear => _host.Services.GetRequiredService<Heard>();
 
     /// <summary>Delivers a message, each time as one of its own.</summary>
@@ -77,6 +73,15 @@ public sealed class ConsumerHarness<TDbContext> : IAsyncDisposable where TDbCont
         Interlocked.Increment(ref _delivered);
         return _host.Services.GetRequiredService<IBus>().Publish(message);
     }
+
+    /// <summary>The ids of the messages that have taken effect.</summary>
+    public static Task<List<Guid>> Inbox(TDbContext db) => db.Database.SqlQuery<Guid>($"select message_id as \"Value\" from inbox_state").ToListAsync();
+
+    /// <summary>How many messages have taken effect of those that were delivered to these instances of one service.</summary>
+    /// <param name="inbox">The ids of its messages. What was heard has a row there, too, and does not count: it was heard before, and possibly by several.</param>
+    /// <param name="instances">All that have that inbox.</param>
+    public static int Consumed(IEnumerable<Guid> inbox, IEnumerable<ConsumerHarness<TDbContext>> instances) =>
+        inbox.Except(instances.SelectMany(instance => instance.Hear.Ids)).Count();
 
     /// <summary>What was heard of a kind, as soon as there are that many.</summary>
     public async Task<IReadOnlyList<T>> Hears<T>(int count = 1)
@@ -92,7 +97,7 @@ public sealed class ConsumerHarness<TDbContext> : IAsyncDisposable where TDbCont
         return await look(scope.ServiceProvider.GetRequiredService<TDbContext>());
     }
 
-    /// <summary>Waits until the database shows it, at most two minutes.</summary>
+    /// <summary>Waits until the database shows it.</summary>
     public Task<T> Sees<T>(Func<TDbContext, Task<T>> look, Func<T, bool> holds) => Eventually(() => Look(look), holds);
 
     public async ValueTask DisposeAsync()
@@ -106,16 +111,9 @@ public sealed class ConsumerHarness<TDbContext> : IAsyncDisposable where TDbCont
 
     private static async Task<T> Eventually<T>(Func<Task<T>> look, Func<T, bool> holds)
     {
-        var started = Stopwatch.GetTimestamp();
-        while (true)
-        {
-            var seen = await look();
-            if (holds(seen))
-                return seen;
-            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromMinutes(2))
-                throw new TimeoutException($"It did not come about; last seen: {seen}");
-            await Task.Delay(20); // The interval of looking, not the time to wait.
-        }
+        T seen = default!;
+        await Testing.Eventually.Holds(async () => holds(seen = await look()), () => $"what was seen last is what it waits for: {seen}");
+        return seen;
     }
 }
 
@@ -124,6 +122,8 @@ internal sealed class Heard
     private readonly ConcurrentDictionary<Guid, bool> _ids = new();
 
     public ConcurrentQueue<object> Messages { get; } = new();
+
+    public ICollection<Guid> Ids => _ids.Keys;
 
     /// <summary>Once each, though its transaction may be run again.</summary>
     public void Add(Guid messageId, object message)

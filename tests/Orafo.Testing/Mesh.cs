@@ -65,6 +65,18 @@ public sealed class Mesh : IAsyncDisposable
         };
     }
 
+    /// <summary>A client of its broker's management.</summary>
+    public async Task<HttpClient> ConnectToManagementAsync()
+    {
+        var management = (await StatusAsync()).GetProperty("management");
+        var credentials = $"{management.GetProperty("user").GetString()}:{management.GetProperty("password").GetString()}";
+        return new HttpClient
+        {
+            BaseAddress = new Uri(management.GetProperty("url").GetString() + "/api/"),
+            DefaultRequestHeaders = { Authorization = new("Basic", Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(credentials))) },
+        };
+    }
+
     /// <summary>Runs a command of the launcher on this mesh.</summary>
     public Task<(int ExitCode, string Output)> RunAsync(params string[] arguments) => RunLauncherAsync(_settings, [.. arguments, "--data", _directory]);
 
@@ -114,13 +126,16 @@ public sealed class Mesh : IAsyncDisposable
     }
 
     /// <summary>Posts an order as it is.</summary>
-    public async Task<HttpResponseMessage> PostAsync(string order, params (string Name, string Value)[] headers)
+    public Task<HttpResponseMessage> PostAsync(string order, params (string Name, string Value)[] headers) => PostAsync(Api, order, headers);
+
+    /// <summary>The same with another client, which may be more patient.</summary>
+    public static async Task<HttpResponseMessage> PostAsync(HttpClient http, string order, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("orders", UriKind.Relative));
         request.Content = new StringContent(order, System.Text.Encoding.UTF8, "application/json");
         foreach (var (name, value) in headers)
             request.Headers.TryAddWithoutValidation(name, value);
-        return await Api.SendAsync(request);
+        return await http.SendAsync(request);
     }
 
     /// <summary>An order's status, once it is one of those given. It may be asked while parts of the mesh are away.</summary>
@@ -137,7 +152,8 @@ public sealed class Mesh : IAsyncDisposable
                 if (until.Contains(status.GetProperty("status").GetString()))
                     return status;
             }
-            catch (HttpRequestException e)
+            // Nobody answers, or not in time.
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException { InnerException: TimeoutException })
             {
                 seen = e.Message;
             }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Orafo.Cli.Servers;
 using Orafo.Cli.Tracing;
 
 namespace Orafo.Testing;
@@ -23,7 +24,9 @@ public sealed class SpanCollector : IAsyncDisposable
             _requests.Enqueue(request);
             foreach (var service in Services.Where(service => request.AsSpan().IndexOf(System.Text.Encoding.UTF8.GetBytes(service)) >= 0))
                 _metrics.AddOrUpdate(service, 1, (_, before) => before + 1);
-        });
+        },
+        // Whoever exports to the usual one does not mean us.
+        Ports.Free());
 
     /// <summary>By their names in spans and metrics.</summary>
     public static IReadOnlyList<string> Services { get; } = ["Orafo.Ordering", "Orafo.OrderDetails", "Orafo.Invoicing", "Orafo.HandOver"];

@@ -9,16 +9,14 @@ public sealed record Said(string Id, string Timestamp, string Signature, string?
 /// <summary>Somebody who is told by webhooks, at the other end of a real wire.</summary>
 public sealed class WebhookListener : IAsyncDisposable
 {
-    private readonly HttpListener _listener = new();
+    private readonly HttpListener _listener;
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _serving;
     private volatile IReadOnlyList<Said> _said = [];
 
     public WebhookListener()
     {
-        Url = new Uri($"http://127.0.0.1:{Cli.Servers.Ports.Free()}/hooks/");
-        _listener.Prefixes.Add(Url.ToString());
-        _listener.Start();
+        (_listener, Url) = Listen();
         _serving = Serve();
     }
 
@@ -51,10 +49,39 @@ public sealed class WebhookListener : IAsyncDisposable
         _closing.Dispose();
     }
 
+    /// <summary>On another port, if somebody was quicker.</summary>
+    private static (HttpListener Listener, Uri Url) Listen()
+    {
+        for (var attempts = 1; ; attempts++)
+        {
+            var listener = new HttpListener();
+            var url = new Uri($"http://127.0.0.1:{Cli.Servers.Ports.Free()}/hooks/");
+            listener.Prefixes.Add(url.ToString());
+            try
+            {
+                listener.Start();
+                return (listener, url);
+            }
+            catch (HttpListenerException) when (attempts < 10)
+            {
+            }
+        }
+    }
+
     private async Task Serve()
     {
         while (!_closing.IsCancellationRequested)
-            await Answer(await _listener.GetContextAsync());
+        {
+            var call = await _listener.GetContextAsync();
+            try
+            {
+                await Answer(call);
+            }
+            // Whoever called hung up; others call, too.
+            catch (Exception e) when (e is HttpListenerException or IOException && !_closing.IsCancellationRequested)
+            {
+            }
+        }
     }
 
     private async Task Answer(HttpListenerContext call)

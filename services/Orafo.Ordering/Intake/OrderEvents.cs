@@ -57,12 +57,13 @@ internal static class OrderEvents
                 follower.Seen = order.Timeline.Count;
                 while (!await follower.Wait(intake.Value.Heartbeat, cancellationToken))
                 {
-                    // The client comes back, to another instance or with a key that has not ended meanwhile, and goes on where it was.
-                    if (lifetime.ApplicationStopping.IsCancellationRequested || cancellationToken.IsCancellationRequested
-                        || time.GetElapsedTime(begin) > intake.Value.LongestStream)
+                    if (lifetime.ApplicationStopping.IsCancellationRequested || cancellationToken.IsCancellationRequested)
                         return TypedResults.Empty;
                     await response.WriteAsync(": still here\n\n", cancellationToken);
                     await response.Body.FlushAsync(cancellationToken);
+                    // The client comes back, to another instance or with a key that has not ended meanwhile, and goes on where it was.
+                    if (time.GetElapsedTime(begin) > intake.Value.LongestStream)
+                        return TypedResults.Empty;
                 }
 
                 await using var scope = scopes.CreateAsyncScope();

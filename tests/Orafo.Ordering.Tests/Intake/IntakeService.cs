@@ -141,15 +141,7 @@ internal sealed class IntakeService : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        try
-        {
-            await _factory.DisposeAsync();
-        }
-        // The program ends, and disposes of its services, as soon as the factory begins to stop it: the slower of the two finds nothing left.
-        catch (ObjectDisposedException)
-        {
-        }
-
+        await new ServiceEnd(_factory).DisposeAsync();
         await using var connection = new NpgsqlConnection(Database);
         NpgsqlConnection.ClearPool(connection);
     }
