@@ -105,7 +105,7 @@ internal sealed class BrokerPart(DataDirectory data, Secrets secrets, Watchdog w
 /// <param name="data">Takes its log.</param>
 /// <param name="watchdog">Stops it should the supervisor be killed.</param>
 /// <param name="health">Asks it how it is.</param>
-/// <param name="patience">How long it may take until it answers; a minute.</param>
+/// <param name="patience">How long it may take until it answers; a minute, and three the first time.</param>
 /// <param name="group">The control group that it is in, if not in ours.</param>
 internal sealed class ServicePart(
     string name, string project, int usualPort, IReadOnlyDictionary<string, string?> settings, DataDirectory data, Watchdog watchdog, HttpClient health,
@@ -113,6 +113,9 @@ internal sealed class ServicePart(
     : Part(name, name)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    // The first time it is healthy only when RabbitMQ is there, which has two minutes.
+    private static readonly TimeSpan FirstPatience = TimeSpan.FromMinutes(3);
 
     // Longer than the services' own time to shut down.
     private static readonly TimeSpan TimeToStop = TimeSpan.FromSeconds(25);
@@ -130,7 +133,7 @@ internal sealed class ServicePart(
             () => _port ?? Ports.FreeOr(usualPort),
             async port =>
             {
-                await StartOn(port, isFirst ? Health.Healthy : Health.Degraded, cancellationToken);
+                await StartOn(port, isFirst, cancellationToken);
                 return port;
             },
             Ports.IsFree);
@@ -138,8 +141,9 @@ internal sealed class ServicePart(
 
     public override Task StopAsync() => _process?.StopAsync(TimeToStop) ?? Task.CompletedTask;
 
-    private async Task StartOn(int port, string atLeast, CancellationToken cancellationToken)
+    private async Task StartOn(int port, bool isFirst, CancellationToken cancellationToken)
     {
+        var atLeast = isFirst ? Health.Healthy : Health.Degraded;
         var url = $"http://127.0.0.1:{port}";
         var log = data.Log(Name);
         var environment = new Dictionary<string, string?>(settings, StringComparer.Ordinal)
@@ -161,7 +165,9 @@ internal sealed class ServicePart(
         _process = ChildProcess.Start(Name, [Repository.Dotnet, program], environment, log, watchdog, workingDirectory: Path.GetDirectoryName(program), group: group);
         try
         {
-            await Until.True(async stop => Proc.Listens(_process.Pid, port) && await Answers(url, atLeast, stop), _process, log, patience ?? Patience, cancellationToken);
+            await Until.True(
+                async stop => Proc.Listens(_process.Pid, port) && await Answers(url, atLeast, stop),
+                _process, log, patience ?? (isFirst ? FirstPatience : Patience), cancellationToken);
         }
         catch (OrafoException)
         {
