@@ -86,6 +86,12 @@ public sealed partial class The_compose_file
         var scraped = File.ReadAllText(System.IO.Path.Combine(Repository.Root, "deploy", "observability", "prometheus.yml"));
         foreach (var service in MeshService.All)
             Assert.That(scraped, Does.Contain($"\"{service.Name}:8080\""));
+        // By these names the alerts know who is to be up.
+        var alerts = File.ReadAllText(System.IO.Path.Combine(Repository.Root, "deploy", "observability", "alerts.yml"));
+        var jobs = UpOfJob().Matches(alerts).Select(match => match.Groups[1].Value).ToArray();
+        Assert.That(jobs, Is.Not.Empty);
+        foreach (var job in jobs)
+            Assert.That(scraped, Does.Contain($"- job_name: {job}\n"));
         foreach (var file in List("prometheus", "volumes").Concat(List("grafana", "volumes")).Select(volume => volume.Split(':')[0]).Where(file => file.StartsWith("./", StringComparison.Ordinal)))
             Assert.That(System.IO.Path.Exists(System.IO.Path.Combine(Repository.Root, file)), file);
         Assert.That(List("grafana", "volumes"), Does.Contain("./deploy/observability/dashboards:/dashboards:ro"));
@@ -116,4 +122,7 @@ public sealed partial class The_compose_file
 
     [GeneratedRegex(@"(?:Password=|PASSWORD: |_PASS: |--password=| password=|orafo:)(\S+)")]
     private static partial Regex Password();
+
+    [GeneratedRegex("""up\{job="([^"]+)"\}""")]
+    private static partial Regex UpOfJob();
 }

@@ -38,9 +38,11 @@ public sealed class A_print_job
         await service.Deliver(An_invoice.Command());
         var error = await service.Sees(LastError, error => error is not null);
         Assert.That(error, Does.Contain("503"));
+        await service.Sees(_ => Task.FromResult(Failing()), failing => failing == ("main", 1));
 
         printer.Answer = HttpStatusCode.OK;
         await service.Hears<InvoiceGenerated>();
+        Assert.That(Failing(), Is.EqualTo(("main", 0)));
         var delivery = await service.Look(db => db.Deliveries.SingleAsync());
         Assert.That((delivery.Medium, delivery.Printer, await service.Look(Waiting)), Is.EqualTo((InvoiceMedium.Paper, "main", 0)));
     }
@@ -319,6 +321,22 @@ public sealed class A_print_job
         await service.Look(db => db.Database.ExecuteSqlAsync($$$"""insert into print_job (id, payload, metadata) values ({{{orderId}}}, '[1]', '{"printer": "main"}')"""));
         var failed = (await service.Hears<InvoiceFailed>()).Single();
         Assert.That((failed.OrderId, failed.InvoiceNumber, await service.Look(State)), Is.EqualTo((orderId, (string?)null, JobStates.Parked)));
+    }
+
+    /// <summary>The printer, as its gauge shows it.</summary>
+    private static (string, int) Failing()
+    {
+        (string, int) shown = default;
+        using var meter = new MeterListener();
+        meter.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Name == "orafo.printer.failing")
+                listener.EnableMeasurementEvents(instrument);
+        };
+        meter.SetMeasurementEventCallback<int>((_, failing, tags, _) => shown = ((string)tags[0].Value!, failing));
+        meter.Start();
+        meter.RecordObservableInstruments();
+        return shown;
     }
 
     private static Task<string?> LastError(InvoicingDb db) => db.Database.SqlQuery<string?>($"select last_error as \"Value\" from print_job").SingleOrDefaultAsync();

@@ -70,7 +70,7 @@ public sealed partial class What_an_operator_sees
         {
             "orafo_intake_duration_seconds_count{.*orafo_outcome=\"stored\"", "orafo_order_step_duration_seconds_count{.*orafo_next=\"Invoicing\".*orafo_state=\"GettingDetails\"",
             "orafo_order_duration_seconds_count{.*orafo_state=\"Completed\"", "orafo_order_duration_seconds_count{.*orafo_state=\"Rejected\"",
-            "orafo_pgq_jobs{.*orafo_queue=\"print_job\".*orafo_state=\"parked\"", "orafo_printer_left_alone{.*orafo_printer=\"main\"",
+            "orafo_pgq_jobs{.*orafo_queue=\"print_job\".*orafo_state=\"parked\"", "orafo_printer_failing{.*orafo_printer=\"main\"",
             "orafo_outbox_lag_seconds{.*orafo_db_context=\"OrderingDb\"", "rabbitmq_detailed_queue_consumers{.*queue=\"hand-over\"",
             "db_client_connection_count{.*pool_name=\"orafo_invoicing\".*state=\"used\"", "db_client_connection_max{.*pool_name=\"orafo_invoicing\"", "le=\"7200\"",
         })

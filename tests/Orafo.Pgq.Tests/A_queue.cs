@@ -193,6 +193,18 @@ public sealed class A_queue
         Assert.That(
             (read[JobStates.Waiting], read[JobStates.Scheduled], read[JobStates.Running], read[JobStates.Suspect], read[JobStates.Parked]), Is.EqualTo((6, 5, 4, 3, 2)));
         Assert.That(read["lag"], Is.InRange(3600, 4000));
+
+        // Nobody can count now.
+        await shop.Execute("alter table work rename to elsewhere");
+        await Eventually.Holds(
+            () =>
+            {
+                read.Clear();
+                listener.RecordObservableInstruments();
+                return read.IsEmpty;
+            },
+            "what was true once is not shown any more");
+        await shop.Execute("alter table elsewhere rename to work");
     }
 
     [Test]

@@ -22,7 +22,8 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly HttpClient _health = Health.NewClient();
     private readonly PostgresPart _postgres;
     private readonly BrokerPart _broker;
-    private readonly string? _tracesTo = Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT") is { Length: > 0 } elsewhere ? elsewhere : null;
+    private readonly string? _tracesTo = new[] { "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT" }
+        .Select(Environment.GetEnvironmentVariable).FirstOrDefault(elsewhere => elsewhere is { Length: > 0 });
     private readonly OtlpReceiver? _traces;
     private readonly Lock _saving = new();
     private List<Part> _services = [];

@@ -24,7 +24,7 @@ public sealed class Carrier : IDisposable
     {
         (_options, _http, _time) = (options.Value, http, time);
         _system = new("carrier", _options.Parallelism, new(_options.FailuresInARow, _options.FirstPause, _options.LongestPause, _options.LongestRetryAfter), time, logger);
-        _meter.CreateObservableGauge("orafo.carrier.left_alone", () => _system.IsLeftAlone ? 1 : 0, "{carrier}", "1 while an instance asks the carrier for nothing because it failed.");
+        _meter.CreateObservableGauge("orafo.carrier.failing", () => _system.IsFailing ? 1 : 0, "{carrier}", "1 from when an instance left the carrier alone because it failed until it answers.");
     }
 
     /// <summary>Calls it when it is its turn. If it is left alone, the other jobs of the queue wait, too.</summary>

@@ -17,8 +17,8 @@ public sealed class Printers : IDisposable
             printer => new Printer(printer.Key, () => new PrinterClient(http.CreateClient(PrintingExtensions.HttpClient), printer.Value.Url!, time), printer.Value.Parallelism, options.Value, time, logger),
             StringComparer.Ordinal);
         _meter.CreateObservableGauge(
-            "orafo.printer.left_alone", () => _all.Values.Select(printer => new Measurement<int>(printer.IsLeftAlone ? 1 : 0, new KeyValuePair<string, object?>("orafo.printer", printer.Name))),
-            "{printer}", "1 while an instance asks the printer for nothing because it failed.");
+            "orafo.printer.failing", () => _all.Values.Select(printer => new Measurement<int>(printer.IsFailing ? 1 : 0, new KeyValuePair<string, object?>("orafo.printer", printer.Name))),
+            "{printer}", "1 from when an instance left the printer alone because it failed until a page comes out.");
     }
 
     public IEnumerable<string> Names => _all.Keys;
@@ -44,6 +44,9 @@ public sealed class Printer(string name, Func<PrinterClient> client, int paralle
 
     /// <summary>As <see cref="RemoteSystem.IsLeftAlone"/>.</summary>
     public bool IsLeftAlone => _device.IsLeftAlone;
+
+    /// <summary>As <see cref="RemoteSystem.IsFailing"/>.</summary>
+    public bool IsFailing => _device.IsFailing;
 
     /// <summary>Prints a page when it is its turn.</summary>
     /// <returns>Null if it is out; how long the printer is left alone, if that is so by then and nothing was tried.</returns>

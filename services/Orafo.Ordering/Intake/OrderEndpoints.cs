@@ -115,7 +115,7 @@ internal static class OrderEndpoints
         OrderingDb db, SharedTransaction<OrderingDb> transaction, OrderWatch watch, OrderPace pace, OrderingInstruments instruments, TimeProvider time,
         CancellationToken cancellationToken)
     {
-        using var intake = instruments.Begin();
+        using var intake = instruments.Begin(cancellationToken);
         var (document, refusal) = await JsonBody.Read(context.Request, cancellationToken);
         if (refusal is not null)
             return refusal;

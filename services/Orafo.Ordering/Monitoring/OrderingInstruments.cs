@@ -34,7 +34,8 @@ public sealed class OrderingInstruments : IDisposable
     }
 
     /// <summary>A request that places an order begins. It is over when it is disposed of, if nobody says so before.</summary>
-    internal Intake Begin() => new(_intake);
+    /// <param name="hungUp">Cancelled when the client is no longer there.</param>
+    internal Intake Begin(CancellationToken hungUp) => new(_intake, hungUp);
 
     /// <summary>The order has come from one state to another, and that is committed.</summary>
     internal void Passed(string state, string next, TimeSpan? after)
@@ -49,7 +50,7 @@ public sealed class OrderingInstruments : IDisposable
     public void Dispose() => _meter.Dispose();
 
     /// <summary>One request that places an order.</summary>
-    internal sealed class Intake(Histogram<double> duration) : IDisposable
+    internal sealed class Intake(Histogram<double> duration, CancellationToken hungUp) : IDisposable
     {
         private readonly long _began = Stopwatch.GetTimestamp();
         private bool _isOver;
@@ -65,6 +66,6 @@ public sealed class OrderingInstruments : IDisposable
             duration.Record(Stopwatch.GetElapsedTime(_began).TotalSeconds, new KeyValuePair<string, object?>("orafo.outcome", outcome));
         }
 
-        public void Dispose() => End(Outcome);
+        public void Dispose() => End(hungUp.IsCancellationRequested ? Refused : Outcome);
     }
 }

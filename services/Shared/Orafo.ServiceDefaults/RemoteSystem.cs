@@ -27,6 +27,16 @@ public sealed class RemoteSystem(string what, int parallelism, RemoteLimits limi
     /// <summary>Whether it is, for a while, because it failed.</summary>
     public bool IsLeftAlone => Left is not null;
 
+    /// <summary>Whether it was left alone because it failed, and no call has come to a good end since: also while one is under way that tries again.</summary>
+    public bool IsFailing
+    {
+        get
+        {
+            lock (_lock)
+                return _pauses > 0;
+        }
+    }
+
     /// <summary>How long it is still left alone.</summary>
     private TimeSpan? Left
     {

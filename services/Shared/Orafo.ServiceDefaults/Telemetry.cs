@@ -28,10 +28,13 @@ internal static class Telemetry
         new("OTEL_BSP_SCHEDULE_DELAY", "1000"),
     ];
 
-    /// <summary>Sends spans and metrics to where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says; without it, spans are not even made.</summary>
+    /// <summary>Any of them says where to send.</summary>
+    private static readonly string[] Endpoints = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"];
+
+    /// <summary>Sends spans and metrics to where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says, or the one for each of them; without any, spans are not even made.</summary>
     public static WebApplicationBuilder AddTelemetry(this WebApplicationBuilder builder)
     {
-        if (builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is not { Length: > 0 })
+        if (!Array.Exists(Endpoints, endpoint => builder.Configuration[endpoint] is { Length: > 0 }))
             return builder;
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = Defaults });
         builder.Services.AddOpenTelemetry()

@@ -34,6 +34,7 @@ internal sealed class JobQueueWatch<TPayload>(JobQueue<TPayload> queue, TimeSpan
             }
             catch (Exception e)
             {
+                queue.Instruments.Forget(queue.Name);
                 if (_warnings.IsDue())
                     PgqLog.Away(logger, e, queue.Name, "its jobs cannot be counted, or its history not be kept, now");
             }

@@ -64,6 +64,9 @@ internal sealed class PgqInstruments : IDisposable
             counter.Add(0, Of(queue));
     }
 
+    /// <summary>What is in the table is not known now: a gap is better than what was true once.</summary>
+    public void Forget(string queue) => _readings.TryRemove(queue, out _);
+
     public void Dispose() => _meter.Dispose();
 
     private IEnumerable<Measurement<long>> Jobs()

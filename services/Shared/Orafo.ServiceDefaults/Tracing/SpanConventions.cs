@@ -15,6 +15,7 @@ internal sealed class SpanConventions : BaseProcessor<Activity>
     /// <summary>To be compared with what arrives: an exporter drops what it has no room for.</summary>
     private static readonly Counter<long> Ended = new Meter("Orafo.ServiceDefaults").CreateCounter<long>("orafo.spans", "{span}", "Ended and given to the exporter.");
 
+    private const string ErrorType = "error.type";
     private const string Operation = "messaging.operation";
     private const string CorrelationId = "messaging.masstransit.correlation_id";
     private const string MessageId = "messaging.masstransit.message_id";
@@ -45,6 +46,8 @@ internal sealed class SpanConventions : BaseProcessor<Activity>
             return;
         if (data.Recorded)
             Ended.Add(1);
+        if (data.Status == ActivityStatusCode.Error && data.GetTagItem(ErrorType) is null)
+            data.SetTag(ErrorType, ExceptionOf(data) ?? "_OTHER");
         if (data.Source.Name == DiagnosticHeaders.DefaultListenerName)
             Describe(data);
         else if (data.GetTagItem("db.namespace") is string database)
@@ -68,6 +71,20 @@ internal sealed class SpanConventions : BaseProcessor<Activity>
         foreach (var tag in Superfluous)
             span.SetTag(tag, null);
         span.DisplayName = $"{operation} {destination}";
+    }
+
+    private static string? ExceptionOf(Activity span)
+    {
+        foreach (var happened in span.EnumerateEvents())
+        {
+            foreach (var (name, value) in happened.EnumerateTagObjects())
+            {
+                if (name == "exception.type")
+                    return value as string;
+            }
+        }
+
+        return null;
     }
 
     /// <summary>The exchange in an address, named like the message: <c>rabbitmq://host/virtual-host/exchange?options</c>.</summary>
