@@ -1,3 +1,5 @@
+using System.Diagnostics.Metrics;
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -83,6 +85,22 @@ public sealed partial class A_service_that_is_not_for_clients<TDbContext> where 
         }
 
         Assert.That(asked, Is.Positive);
+    }
+
+    /// <remarks>Whatever is measured by what somebody else chose: it neither fills the memory nor the answer, and nothing is lost of the sum.</remarks>
+    [Test]
+    public async Task Tells_no_more_than_some_series_of_a_metric_apart()
+    {
+        const int Values = 1000;
+        using var meter = new Meter("Orafo.Many");
+        var counter = meter.CreateCounter<long>("orafo.many");
+        for (var i = 0; i < Values; i++)
+            counter.Add(1, new KeyValuePair<string, object?>("which", i));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri("metrics", UriKind.Relative)) { Headers = { { "X-Api-Key", Key } } };
+        using var answer = await _http.SendAsync(request);
+        var series = (await answer.Content.ReadAsStringAsync()).Split('\n').Where(line => line.StartsWith("orafo_many_total{", StringComparison.Ordinal)).ToArray();
+        Assert.That(series, Has.Length.InRange(100, 201));
+        Assert.That(series.Sum(line => long.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture)), Is.EqualTo(Values));
     }
 
     [Test]
