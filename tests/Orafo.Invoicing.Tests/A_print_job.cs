@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -38,11 +37,12 @@ public sealed class A_print_job
         await service.Deliver(An_invoice.Command());
         var error = await service.Sees(LastError, error => error is not null);
         Assert.That(error, Does.Contain("503"));
-        await service.Sees(_ => Task.FromResult(Failing()), failing => failing == ("main", 1));
+        using var failing = new Measured("orafo.printer.failing");
+        await service.Sees(_ => Task.FromResult(failing.Look().Single()), main => main.Value == 1 && main.Tags["orafo.printer"] is "main");
 
         printer.Answer = HttpStatusCode.OK;
         await service.Hears<InvoiceGenerated>();
-        Assert.That(Failing(), Is.EqualTo(("main", 0)));
+        Assert.That(failing.Look().Single().Value, Is.Zero);
         var delivery = await service.Look(db => db.Deliveries.SingleAsync());
         Assert.That((delivery.Medium, delivery.Printer, await service.Look(Waiting)), Is.EqualTo((InvoiceMedium.Paper, "main", 0)));
     }
@@ -95,15 +95,7 @@ public sealed class A_print_job
         var printer = new Printer();
         await using var service = await Start(printer, attempts: 1000);
         async Task<string[]> Waiting() => [.. (await service.Hears<InvoiceIssued>(0)).Select(issued => issued.InvoiceNumber[^6..])];
-        var finished = 0L;
-        using var meter = new MeterListener();
-        meter.InstrumentPublished = (instrument, listener) =>
-        {
-            if (instrument.Meter.Name == PgqMeter.Name && instrument.Name == "orafo.pgq.finished")
-                listener.EnableMeasurementEvents(instrument);
-        };
-        meter.SetMeasurementEventCallback<long>((_, jobs, _, _) => Interlocked.Add(ref finished, jobs));
-        meter.Start();
+        using var finished = new Measured("orafo.pgq.finished");
         // Of the first one nobody knows.
         await service.Deliver(An_invoice.Command());
         await service.Hears<InvoiceGenerated>();
@@ -111,12 +103,12 @@ public sealed class A_print_job
         for (var i = 2; i <= 10; i++)
         {
             // That a page came out is heard before its worker knows.
-            await service.Sees(_ => Task.FromResult(Interlocked.Read(ref finished)), jobs => jobs >= i - 1);
+            await service.Sees(_ => Task.FromResult(finished.Sum), jobs => jobs >= i - 1);
             await service.Deliver(An_invoice.Command());
             await service.Hears<InvoiceGenerated>(i);
         }
 
-        await service.Sees(_ => Task.FromResult(Interlocked.Read(ref finished)), jobs => jobs >= 10);
+        await service.Sees(_ => Task.FromResult(finished.Sum), jobs => jobs >= 10);
 
         Assert.That(await Waiting(), Is.EqualTo(["000001"]));
 
@@ -321,22 +313,6 @@ public sealed class A_print_job
         await service.Look(db => db.Database.ExecuteSqlAsync($$$"""insert into print_job (id, payload, metadata) values ({{{orderId}}}, '[1]', '{"printer": "main"}')"""));
         var failed = (await service.Hears<InvoiceFailed>()).Single();
         Assert.That((failed.OrderId, failed.InvoiceNumber, await service.Look(State)), Is.EqualTo((orderId, (string?)null, JobStates.Parked)));
-    }
-
-    /// <summary>The printer, as its gauge shows it.</summary>
-    private static (string, int) Failing()
-    {
-        (string, int) shown = default;
-        using var meter = new MeterListener();
-        meter.InstrumentPublished = (instrument, listener) =>
-        {
-            if (instrument.Name == "orafo.printer.failing")
-                listener.EnableMeasurementEvents(instrument);
-        };
-        meter.SetMeasurementEventCallback<int>((_, failing, tags, _) => shown = ((string)tags[0].Value!, failing));
-        meter.Start();
-        meter.RecordObservableInstruments();
-        return shown;
     }
 
     private static Task<string?> LastError(InvoicingDb db) => db.Database.SqlQuery<string?>($"select last_error as \"Value\" from print_job").SingleOrDefaultAsync();

@@ -53,13 +53,13 @@ public sealed class A_slow_page
     [Test]
     public async Task Would_cost_a_consumer_its_channel_that_held_its_delivery_for_it()
     {
-        var before = AcknowledgementTrap.OwnLosses(BrokerDirectory);
+        var before = TimeOuts();
         var status = await _mesh.StatusAsync();
         var held = await AcknowledgementTrap.HoldAsync(new(status.GetProperty("amqp").GetString()!), Patience, CancellationToken.None);
         Assert.That((held.ReplyCode, held.IsRedelivered), Is.EqualTo((406, true)), held.ReplyText);
         Assert.That(held.Held, Is.GreaterThan(TimeSpan.FromSeconds(TimeoutSeconds - 1)));
-        await Eventually.Holds(
-            () => AcknowledgementTrap.OwnLosses(BrokerDirectory) == before + 1, "the broker's log says so: that is where the other test looks for it");
+        // The log does not say of whom: on a busy machine somebody else may be too slow for so impatient a broker, too.
+        await Eventually.Holds(() => TimeOuts() > before, "the broker's log says so: that is where the other test looks for it");
     }
 
     /// <summary>How often the broker has lost patience.</summary>

@@ -1,5 +1,5 @@
-using System.Diagnostics.Metrics;
 using Orafo.Ordering.Monitoring;
+using Orafo.Testing;
 
 namespace Orafo.Ordering.Tests;
 
@@ -13,16 +13,8 @@ public sealed class A_measured_request
     [TestCase(OrderingInstruments.Failed, false, OrderingInstruments.Repeated, ExpectedResult = "repeated")]
     public string Comes_to(string atLast, bool hungUp, string? end)
     {
-        List<string> outcomes = [];
         using var instruments = new OrderingInstruments();
-        using var meter = new MeterListener();
-        meter.InstrumentPublished = (instrument, listener) =>
-        {
-            if (instrument.Name == "orafo.intake.duration")
-                listener.EnableMeasurementEvents(instrument);
-        };
-        meter.SetMeasurementEventCallback<double>((_, _, tags, _) => outcomes.Add((string)tags[0].Value!));
-        meter.Start();
+        using var measured = new Measured("orafo.intake.duration");
         using (var request = instruments.Begin(new CancellationToken(hungUp)))
         {
             request.Outcome = atLast;
@@ -30,6 +22,6 @@ public sealed class A_measured_request
                 request.End(end);
         }
 
-        return outcomes.Single();
+        return (string)measured.All.Single().Tags["orafo.outcome"]!;
     }
 }

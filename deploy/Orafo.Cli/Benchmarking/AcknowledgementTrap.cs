@@ -33,10 +33,8 @@ internal static class AcknowledgementTrap
         string.Create(CultureInfo.InvariantCulture, $"application:set_env(rabbit, consumer_timeout, {(long)timeout.TotalMilliseconds}), application:set_env(rabbit, channel_tick_interval, 1000)."));
 
     /// <summary>How often the broker has lost patience with anybody.</summary>
-    public static int Losses(string directory) => LinesOfLosses(directory).Count();
-
-    /// <summary>How often with who was in the trap.</summary>
-    public static int OwnLosses(string directory) => LinesOfLosses(directory).Count(line => line.Contains(Queue, StringComparison.Ordinal));
+    public static int Losses(string directory) => Directory.EnumerateFiles(Path.Combine(directory, "log"), "*.log")
+        .SelectMany(File.ReadLines).Count(line => line.Contains(LostPatience, StringComparison.Ordinal));
 
     /// <summary>Consumes a message and holds its delivery, as one does who works on it for long.</summary>
     /// <param name="broker">Its address, and whose it is.</param>
@@ -68,8 +66,7 @@ internal static class AcknowledgementTrap
         };
         // The broker counts from when it sends, which nobody here sees.
         var since = TimeProvider.System.GetTimestamp();
-        // Its log has the consumer's tag, not the queue.
-        await holder.BasicConsumeAsync(Queue, autoAck: false, Queue, consumer, stop);
+        await holder.BasicConsumeAsync(Queue, autoAck: false, consumer, stop);
         await delivered.Task.WaitAsync(longest, stop);
         var reason = await closed.Task.WaitAsync(longest, stop);
         var held = TimeProvider.System.GetElapsedTime(since);
@@ -87,7 +84,4 @@ internal static class AcknowledgementTrap
         await next.QueueDeleteAsync(Queue, cancellationToken: stop);
         return new(reason.ReplyCode, reason.ReplyText, held, isRedelivered);
     }
-
-    private static IEnumerable<string> LinesOfLosses(string directory) => Directory.EnumerateFiles(Path.Combine(directory, "log"), "*.log")
-        .SelectMany(File.ReadLines).Where(line => line.Contains(LostPatience, StringComparison.Ordinal));
 }
