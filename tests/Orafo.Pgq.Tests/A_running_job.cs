@@ -464,7 +464,6 @@ public sealed class A_running_job
     public async Task Is_told_when_its_lease_is_lost()
     {
         await using var shop = await Workshop.OpenAsync();
-        using var lost = new Measured("orafo.pgq.lease.lost");
         var (begun, told) = (new TaskCompletionSource(), new TaskCompletionSource());
         shop.Handle = async (job, cancellation) =>
         {
@@ -478,7 +477,6 @@ public sealed class A_running_job
         await begun.Task.WaitAsync(Eventually.Patience);
         await shop.Execute("update work set lease_token = gen_random_uuid(), lease_expires_at = now() + interval '1 h'");
         await told.Task.WaitAsync(Eventually.Patience);
-        await Eventually.Holds(() => lost.Sum >= 1, "it is counted");
     }
 
     [Test]
