@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Orafo.OrderDetails;
@@ -14,19 +12,8 @@ public sealed class A_catalogue_before_its_database
     public async Task Is_loaded_once_that_is_migrated()
     {
         var database = await TestServers.CreateDatabaseAsync("uncatalogued");
-        var factory = new WebApplicationFactory<OrderDetailsDb>().WithWebHostBuilder(host =>
-        {
-            host.UseSetting("ConnectionStrings:Database", database);
-            // Nobody listens there.
-            host.UseSetting("ConnectionStrings:Broker", "amqp://127.0.0.1:1/");
-            host.UseSetting("Logging:LogLevel:Default", "None");
-            host.UseSetting("URLS", "http://127.0.0.1:0");
-            host.UseSetting("Operators:Key", "0123456789abcdefghijklmnopqrstuvwxyz");
-            host.UseSetting("Catalogue:Directory", Path.Combine(Cli.Repository.Root, "deploy", "samples"));
-            host.UseEnvironment("Production");
-        });
+        var factory = LoneService.Of<OrderDetailsDb>(database, ("Catalogue:Directory", Path.Combine(Cli.Repository.Root, "deploy", "samples")));
         await using var end = new ServiceEnd(factory);
-        factory.UseKestrel(0);
         var started = Task.Run(factory.StartServer);
         await using var connection = new NpgsqlConnection(database);
         await connection.OpenAsync();

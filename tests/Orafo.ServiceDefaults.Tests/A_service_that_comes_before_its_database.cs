@@ -1,6 +1,4 @@
 using System.Net;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Orafo.HandOver;
@@ -18,18 +16,8 @@ public sealed class A_service_that_comes_before_its_database<TDbContext> where T
     public async Task Is_not_ready_until_it_is_migrated_and_then_is_by_itself()
     {
         var database = await TestServers.CreateDatabaseAsync("unmigrated");
-        var factory = new WebApplicationFactory<TDbContext>().WithWebHostBuilder(host =>
-        {
-            host.UseSetting("ConnectionStrings:Database", database);
-            // Nobody listens there.
-            host.UseSetting("ConnectionStrings:Broker", "amqp://127.0.0.1:1/");
-            host.UseSetting("Logging:LogLevel:Default", "None");
-            host.UseSetting("URLS", "http://127.0.0.1:0");
-            host.UseSetting("Operators:Key", "0123456789abcdefghijklmnopqrstuvwxyz");
-            host.UseEnvironment("Production");
-        });
+        var factory = LoneService.Of<TDbContext>(database);
         await using var end = new ServiceEnd(factory);
-        factory.UseKestrel(0);
         factory.StartServer();
         using var http = new HttpClient { BaseAddress = factory.ClientOptions.BaseAddress };
         using (var live = await http.GetAsync(new Uri("health/live", UriKind.Relative)))

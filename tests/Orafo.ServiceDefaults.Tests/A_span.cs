@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Mvc.Testing;
 using Npgsql;
 using Orafo.OrderDetails;
 using Orafo.Testing;
@@ -15,21 +13,8 @@ public sealed class A_span
     {
         await using var collector = new SpanCollector();
         var database = await TestServers.CreateDatabaseAsync("watched");
-        var factory = new WebApplicationFactory<OrderDetailsDb>().WithWebHostBuilder(host =>
-        {
-            host.UseSetting("ConnectionStrings:Database", database);
-            // Nobody listens there.
-            host.UseSetting("ConnectionStrings:Broker", "amqp://127.0.0.1:1/");
-            host.UseSetting("Logging:LogLevel:Default", "None");
-            host.UseSetting("URLS", "http://127.0.0.1:0");
-            host.UseSetting("Operators:Key", "0123456789abcdefghijklmnopqrstuvwxyz");
-            host.UseSetting(variable, collector.Url + path);
-            host.UseSetting("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
-            host.UseSetting("OTEL_BSP_SCHEDULE_DELAY", "100");
-            host.UseEnvironment("Production");
-        });
+        var factory = LoneService.Of<OrderDetailsDb>(database, (variable, collector.Url + path), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("OTEL_BSP_SCHEDULE_DELAY", "100"));
         await using var end = new ServiceEnd(factory);
-        factory.UseKestrel(0);
         factory.StartServer();
         using var http = new HttpClient { BaseAddress = factory.ClientOptions.BaseAddress };
         using var refused = await http.GetAsync(new Uri("articles/A", UriKind.Relative));
