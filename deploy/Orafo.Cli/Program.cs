@@ -115,9 +115,9 @@ var faultsOption = new Option<string[]>("--fault")
     Description = "What goes wrong meanwhile, one after another, besides nothing; each of them if left out.",
     HelpName = "FAULT",
     AllowMultipleArgumentsPerToken = true,
-    DefaultValueFactory = _ => [.. Fault.All.Select(fault => fault.Name), .. Pitfall.All.Select(pitfall => pitfall.Name)],
+    DefaultValueFactory = _ => [.. CompareCommand.EveryFault],
 };
-faultsOption.AcceptOnlyFromAmong([Fault.None, .. Fault.All.Select(fault => fault.Name), .. Pitfall.All.Select(pitfall => pitfall.Name)]);
+faultsOption.AcceptOnlyFromAmong([Fault.None, .. CompareCommand.EveryFault]);
 var htmlOption = new Option<string?>("--html") { Description = "Writes a page with charts there.", HelpName = "FILE" };
 var comparedOrdersOption = new Option<int>("--orders") { Description = "How many orders in each run.", HelpName = "N", DefaultValueFactory = _ => 100 };
 comparedOrdersOption.Validators.Add(result =>

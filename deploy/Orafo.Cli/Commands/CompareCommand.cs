@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using Orafo.Cli.Comparing;
 using Orafo.Cli.Servers;
@@ -10,6 +9,10 @@ namespace Orafo.Cli.Commands;
 internal static class CompareCommand
 {
     public const int MostOrders = 10_000;
+
+    /// <summary>And the experiments of their own.</summary>
+    public static readonly IReadOnlyList<string> EveryFault = [.. Fault.All.Select(fault => fault.Name), .. Pitfall.Names];
+
     private static readonly JsonSerializerOptions Format = new(JsonSerializerOptions.Web) { WriteIndented = true };
 
     /// <param name="steps">Which; all without any.</param>
@@ -25,21 +28,29 @@ internal static class CompareCommand
         using var watchdog = Watchdog.Start();
         watchdog.RemoveAtEnd(directory);
         await using var servers = await CompareServers.Start(directory, watchdog, stop);
+        IReadOnlyList<Pitfall> pitfalls = [.. Pitfall.All(orders, timeScale).Where(pitfall => faults.Contains(pitfall.Name))];
         var outcomes = await new Comparison(servers, directory, orders, timeScale, Console.Error).Run(
-            [.. Step.All.Where(step => steps.Count == 0 || steps.Contains(step.Name))],
-            [.. Fault.All.Where(fault => faults.Contains(fault.Name))], [.. Pitfall.All.Where(pitfall => faults.Contains(pitfall.Name))], stop);
+            [.. Step.All.Where(step => steps.Count == 0 || steps.Contains(step.Name))], [.. Fault.All.Where(fault => faults.Contains(fault.Name))], pitfalls, stop);
 
         Console.Write(Outcome.Table(outcomes));
+        if (json is null && html is null)
+            return 0;
+        var facts = await ComparisonFacts.Here(Command(orders, timeScale, steps, faults), orders, timeScale, servers, stop);
         if (json is not null)
-            await File.WriteAllTextAsync(json, JsonSerializer.Serialize(new { orders, timeScale, outcomes }, Format) + "\n", stop);
+            await File.WriteAllTextAsync(json, JsonSerializer.Serialize(new { facts, outcomes }, Format) + "\n", stop);
         if (html is not null)
-        {
-            var versions = await servers.Versions(stop);
-            var facts = string.Create(CultureInfo.InvariantCulture,
-                $"{TimeProvider.System.GetUtcNow():yyyy-MM-dd}, {orders} orders in each run, times × {timeScale}, everything on one machine: {Environment.ProcessorCount} processors ({Proc.Processor()}), {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1 << 30)} GiB, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}, {versions}. ./orafo compare --orders {orders} --time-scale {timeScale} --html FILE");
-            await File.WriteAllTextAsync(html, new ComparisonPage(outcomes, facts, await MemoryGroup.KindHere()).ToString(), stop);
-        }
-
+            await File.WriteAllTextAsync(html, new ComparisonPage(outcomes, pitfalls, facts).ToString(), stop);
         return 0;
+    }
+
+    /// <summary>What measures the same again.</summary>
+    internal static string Command(int orders, double timeScale, IReadOnlyList<string> steps, IReadOnlyList<string> faults)
+    {
+        var command = string.Create(CultureInfo.InvariantCulture, $"./orafo compare --orders {orders} --time-scale {timeScale}");
+        if (steps.Count > 0)
+            command += " --only " + string.Join(' ', steps);
+        if (EveryFault.Any(fault => !faults.Contains(fault)))
+            command += " --fault " + string.Join(' ', faults);
+        return command;
     }
 }

@@ -64,6 +64,17 @@ internal sealed class CompareServers : IAsyncDisposable
     /// <summary>From now on the broker waits no longer than that for an acknowledgement, on channels that are opened from now on.</summary>
     public Task ShortenPatience(TimeSpan timeout) => AcknowledgementTrap.ShortenPatienceAsync(_brokerDirectory, Broker.Ports, Watchdog, timeout);
 
+    /// <summary>How many messages of that virtual host are with a consumer, as of the last statistics (five seconds at most).</summary>
+    public async Task<long> Unacknowledged(string virtualHost) =>
+        (await Broker.Management.GetFromJsonAsync<JsonElement>(new Uri($"vhosts/{virtualHost}", UriKind.Relative))).TryGetProperty("messages_unacknowledged", out var messages) ? messages.GetInt64() : 0;
+
+    /// <summary>The broker closes every connection to that virtual host.</summary>
+    public Task Disconnect(string virtualHost) => Disconnect(_brokerDirectory, Broker.Ports, Watchdog, virtualHost);
+
+    /// <inheritdoc cref="Disconnect(string)"/>
+    public static Task Disconnect(string brokerDirectory, BrokerPorts ports, Watchdog watchdog, string virtualHost) =>
+        PrivateRabbitMq.ControlAsync(brokerDirectory, ports, watchdog, "close_all_connections", "--vhost", virtualHost, "The network is gone.");
+
     public async ValueTask DisposeAsync()
     {
         await Broker.DisposeAsync();

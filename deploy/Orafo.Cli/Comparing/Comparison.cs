@@ -11,21 +11,14 @@ namespace Orafo.Cli.Comparing;
 /// <param name="screen">Where it says how far it is.</param>
 internal sealed class Comparison(CompareServers servers, string directory, int orders, double timeScale, TextWriter screen)
 {
-    private const int Trays = 2;
-
     /// <summary>The mesh is warmed up by so many times the orders of a small program: it is four programs, and has to do more for an order.</summary>
     private const int MeshWarmUp = 20;
 
     /// <summary>When nothing has come out for so long and nothing is being waited for, nothing will.</summary>
-    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(6);
+    public static readonly TimeSpan Quiet = TimeSpan.FromSeconds(6);
 
     /// <summary>The same when something has been killed: it has to come back first.</summary>
     private static readonly TimeSpan QuietAfterKill = TimeSpan.FromSeconds(20);
-
-    private TimeSpan Page => TimeSpan.FromSeconds(5 * timeScale);
-
-    /// <summary>A fault lasts for six pages, and a second at least.</summary>
-    private TimeSpan FaultLasts => Page * 6 > TimeSpan.FromSeconds(1) ? Page * 6 : TimeSpan.FromSeconds(1);
 
     /// <param name="steps">Which.</param>
     /// <param name="faults">What goes wrong, one after another, besides nothing.</param>
@@ -35,8 +28,8 @@ internal sealed class Comparison(CompareServers servers, string directory, int o
         List<Outcome> outcomes = [];
         foreach (var step in steps)
         {
-            IEnumerable<Fault?> all = [null, .. faults.Where(fault => step.Prints && (step.UsesBroker || !fault.NeedsBroker))];
-            var setup = new Setup { TimeScale = timeScale, WarmUpOrders = orders };
+            IEnumerable<Fault?> all = [null, .. faults.Where(fault => fault.CanBefall(step))];
+            var setup = new Setup { TimeScale = timeScale, WarmUpOrders = orders, Rests = true };
             if (step.Name == Step.MeshName)
             {
                 // One for all of them: it takes long to start.
@@ -47,7 +40,7 @@ internal sealed class Comparison(CompareServers servers, string directory, int o
                         await Say(step, fault?.Name ?? Fault.None, null, async () =>
                         {
                             await using var mesh = await start();
-                            return await Measure(step, fault, mesh, stop);
+                            return await Measure(step, fault, orders, setup, mesh, stop);
                         });
                     }
                 });
@@ -55,7 +48,7 @@ internal sealed class Comparison(CompareServers servers, string directory, int o
             }
 
             foreach (var fault in all)
-                await Say(step, fault?.Name ?? Fault.None, null, () => WithProgram(step, fault?.Name ?? Fault.None, setup, program => Measure(step, fault, program, stop)));
+                await Say(step, fault?.Name ?? Fault.None, null, () => WithProgram(step, fault?.Name ?? Fault.None, setup with { Rests = fault is null }, program => Measure(step, fault, orders, setup, program, stop)));
         }
 
         foreach (var pitfall in pitfalls)
@@ -63,7 +56,7 @@ internal sealed class Comparison(CompareServers servers, string directory, int o
             foreach (var (name, variant, environment) in pitfall.Entrants.Where(entrant => steps.Any(step => step.Name == entrant.Step)))
             {
                 var step = steps.Single(step => step.Name == name);
-                await using var memory = pitfall.Memory();
+                await using var memory = pitfall.Memory(step);
                 var setup = pitfall.Setup with { Environment = environment, Memory = memory };
                 if (step.Name == Step.MeshName)
                 {
@@ -93,46 +86,44 @@ internal sealed class Comparison(CompareServers servers, string directory, int o
 
         async Task<Outcome> WithProgram(Step step, string name, Setup setup, Func<Contestant, Task<Outcome>> measure)
         {
-            await using var program = new SmallProgram(step, setup, servers, Path.Combine(directory, $"{step.Name}-{name}"));
+            var own = Path.Combine(directory, $"{step.Name}-{name}");
+            await using var printer = new RecordingPrinter(own, setup.WarmUpPage, servers.Watchdog);
+            await printer.Start(stop);
+            await using var program = new SmallProgram(step, setup, servers, own, printer);
             await program.Start(stop);
             return await measure(program);
         }
 
-        Task WithMesh(Setup setup, Func<Func<Task<WholeMesh>>, Task> run) => OwnMesh.Run("compare", async data =>
+        async Task WithMesh(Setup setup, Func<Func<Task<WholeMesh>>, Task> run)
         {
-            var warmUpOrders = setup.WarmUpOrders * MeshWarmUp;
-            await run(async () =>
+            await using var printer = new RecordingPrinter(Path.Combine(directory, $"{Step.MeshName}-{outcomes.Count}"), setup.WarmUpPage, servers.Watchdog);
+            await printer.Start(stop);
+            await OwnMesh.Run("compare", async data =>
             {
-                var mesh = new WholeMesh(data, setup);
-                await mesh.Start(warmUpOrders, stop);
-                // It stays warm.
-                warmUpOrders = 1;
-                return mesh;
-            });
-            return true;
-        }, stop, WholeMesh.Settings(setup), setup.PageSeconds);
+                var warmUpOrders = setup.WarmUpOrders * MeshWarmUp;
+                await run(async () =>
+                {
+                    var mesh = new WholeMesh(data, setup, servers.Watchdog, printer);
+                    await mesh.Start(warmUpOrders, stop);
+                    // It stays warm: it is killed last.
+                    warmUpOrders = 0;
+                    return mesh;
+                });
+                return true;
+            }, stop, WholeMesh.Settings(setup, printer));
+        }
     }
 
-    private async Task<Outcome> Measure(Step step, Fault? fault, Contestant contestant, CancellationToken stop)
+    private static async Task<Outcome> Measure(Step step, Fault? fault, int orders, Setup setup, Contestant contestant, CancellationToken stop)
     {
-        var measurement = await Measurement.Begin(step, contestant, orders, stop);
-        // Without a fault as fast as the clients can, so that it tells what the step can do; with one, at four fifths of what the printer can do, so that orders come meanwhile.
-        var placing = fault is null ? measurement.PlaceAtOnce(stop) : measurement.PlaceEvery(Page / Trays / 0.8, stop);
-        DateTimeOffset? mended = null;
-        if (fault is not null)
-        {
-            await Measurement.Until(async () => placing.IsCompleted || (await measurement.Papers()).Count >= orders / 4, stop);
-            await fault.Begin(contestant);
-            if (fault.IsKill)
-                mended = TimeProvider.System.GetUtcNow();
-            else
-                await Task.Delay(FaultLasts, stop);
-            await fault.End(contestant);
-            mended ??= TimeProvider.System.GetUtcNow();
-        }
-
-        await placing;
-        await measurement.Settle(fault?.IsKill == true ? QuietAfterKill : Quiet, TimeSpan.MaxValue, stop);
-        return await measurement.Count(fault?.Name ?? Fault.None, null, mended);
+        var measurement = new Measurement(step, contestant, orders);
+        TimeSpan? recovered = null;
+        // Without a fault as fast as the clients can, so that it tells what the step can do.
+        if (fault is null)
+            await measurement.PlaceAtOnce(stop);
+        else
+            recovered = await measurement.PlaceDuring(fault, setup, stop);
+        await measurement.Settle(fault is null or { Of: FaultOf.Printer } ? Quiet : QuietAfterKill, TimeSpan.MaxValue, stop);
+        return await measurement.Count(fault?.Name ?? Fault.None, null, recovered);
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -9,15 +10,18 @@ using Orafo.Cli.Servers;
 namespace Orafo.Cli.Comparing;
 
 /// <summary>A step that runs, with a printer of its own.</summary>
-internal abstract class Contestant : IAsyncDisposable
+/// <param name="printer">That, started.</param>
+internal abstract class Contestant(RecordingPrinter printer) : IAsyncDisposable
 {
-    protected const int Trays = 2;
+    /// <summary>The beginning of the numbers of orders that a step is warmed up with.</summary>
+    public const string WarmUpPrefix = "warm-up-";
 
-    /// <summary>How many went before those that are measured.</summary>
-    public int WarmUpOrders { get; private set; }
+    /// <summary>Who uses no more than that of one processor is at rest.</summary>
+    private const double AtRest = 0.1;
 
-    /// <summary>The printer's address, with a slash at its end.</summary>
-    public abstract Uri Printer { get; }
+    private static readonly TimeSpan LongestToRest = TimeSpan.FromSeconds(15);
+
+    public RecordingPrinter Printer => printer;
 
     /// <summary>Places an order.</summary>
     /// <returns>What <see cref="NumberOf"/> knows it by, once it is accepted; null if the client was told that it is not.</returns>
@@ -31,11 +35,20 @@ internal abstract class Contestant : IAsyncDisposable
     /// <summary>How many pages it still means to print; null if it does not answer.</summary>
     public abstract Task<long?> Left();
 
+    /// <summary>How many messages RabbitMQ has delivered and waits for, if they are not among those left. It may be some seconds late.</summary>
+    public virtual Task<long> Unacknowledged() => Task.FromResult(0L);
+
     /// <summary>SIGKILL, and a new one.</summary>
     public abstract Task Kill();
 
     /// <summary>Returns when the new one answers.</summary>
     public abstract Task UntilBack();
+
+    /// <summary>RabbitMQ closes all its connections.</summary>
+    public abstract Task Disconnect();
+
+    /// <summary>RabbitMQ stands still (SIGSTOP): it takes what is sent, as far as the kernel does, and answers nothing.</summary>
+    public abstract Task HangBroker();
 
     public abstract Task KillBroker();
 
@@ -47,6 +60,7 @@ internal abstract class Contestant : IAsyncDisposable
     /// <summary>CPU since <see cref="BeginToCount"/>, in seconds; also of processes that were killed.</summary>
     public abstract double CpuSeconds();
 
+    /// <summary>Since <see cref="BeginToCount"/>.</summary>
     public abstract double PeakMemoryMiB();
 
     /// <summary>How often one of its processes has ended, whatever ended it.</summary>
@@ -54,65 +68,63 @@ internal abstract class Contestant : IAsyncDisposable
 
     public abstract ValueTask DisposeAsync();
 
-    /// <summary>What came out of the printer.</summary>
-    public async Task<IReadOnlyList<Paper>> Papers()
-    {
-        using var http = new HttpClient { BaseAddress = Printer, Timeout = TimeSpan.FromSeconds(10) };
-        IReadOnlyList<Paper> papers = [];
-        await Until.Works(async () => papers = (await http.GetFromJsonAsync<List<Paper>>(new Uri("pages", UriKind.Relative)))!);
-        return papers;
-    }
-
-    /// <summary>Orders that are nobody's: they pay for the just-in-time compiler.</summary>
+    /// <summary>Orders that are nobody's: they pay for the just-in-time compiler. Returns when they are done.</summary>
     /// <exception cref="HttpRequestException">One of them is not taken.</exception>
-    protected Task WarmUp(int orders, CancellationToken stop)
+    protected async Task WarmUp(int orders, bool prints, CancellationToken stop)
     {
-        WarmUpOrders = orders;
-        return Parallel.ForEachAsync(Enumerable.Range(1, orders), new ParallelOptions { MaxDegreeOfParallelism = Measurement.Clients, CancellationToken = stop }, async (number, cancellation) =>
+        await Parallel.ForEachAsync(Enumerable.Range(1, orders), new ParallelOptions { MaxDegreeOfParallelism = Measurement.Clients, CancellationToken = stop }, async (number, cancellation) =>
             await Until.Works(async () =>
             {
-                if (await Place(string.Create(CultureInfo.InvariantCulture, $"warm-up-{number}"), cancellation) is null)
+                if (await Place(string.Create(CultureInfo.InvariantCulture, $"{WarmUpPrefix}{number}"), cancellation) is null)
                     throw new HttpRequestException("An order to warm up with is not taken.");
             }));
+        await Measurement.Until(async () => await Left() == 0 && (!prints || (await Printer.Papers()).Count(paper => paper.PrintedAt is not null) >= orders), stop);
     }
 
-    internal sealed record Paper(string InvoiceNumber, DateTimeOffset? PrintedAt, int Copies, int Spoiled);
+    /// <summary>Returns when it does next to nothing any more.</summary>
+    protected async Task Rest(CancellationToken stop)
+    {
+        BeginToCount();
+        for (var (began, before) = (Stopwatch.GetTimestamp(), -1.0); Stopwatch.GetElapsedTime(began) < LongestToRest;)
+        {
+            var look = Stopwatch.GetTimestamp();
+            await Task.Delay(TimeSpan.FromMilliseconds(500), stop);
+            var (used, passed) = (CpuSeconds(), Stopwatch.GetElapsedTime(look).TotalSeconds);
+            if (before >= 0 && used - before < AtRest * passed)
+                return;
+            before = used;
+        }
+    }
 }
 
 /// <summary>One of the small programs, with the servers of all of them and a database and a virtual host of its own.</summary>
-internal sealed class SmallProgram(Step step, Setup setup, CompareServers servers, string directory) : Contestant
+internal sealed class SmallProgram(Step step, Setup setup, CompareServers servers, string directory, RecordingPrinter printer) : Contestant(printer)
 {
+    /// <summary>Whoever looks for what is left would miss what happens meanwhile.</summary>
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(2);
+
     private readonly HttpClient _http = new() { Timeout = setup.ClientPatience };
     private readonly string _name = Path.GetFileName(directory);
-    private KeptAlive? _printer;
     private readonly List<KeptAlive> _programs = [];
     private int _placed;
     private double _postgresBefore;
     private double _brokerBefore;
     private double _brokerKilled;
 
-    public override Uri Printer => new(_printer!.Url + "/");
-
+    /// <summary>Returns when it is warm.</summary>
     public async Task Start(CancellationToken stop)
     {
-        Directory.CreateDirectory(directory);
-        await servers.CreateDatabase(_name, stop);
+        if (step.UsesDatabase)
+            await servers.CreateDatabase(_name, stop);
         if (step.UsesBroker)
             await servers.CreateVirtualHost(_name, stop);
         if (setup.ConsumerTimeout is { } timeout)
             await servers.ShortenPatience(timeout);
-        _printer = new("printer", [Repository.Dotnet, Repository.Image("Orafo.Printer")], directory, servers.Watchdog, new()
-        {
-            ["Printer__PrintSeconds"] = setup.PageSeconds.ToString(CultureInfo.InvariantCulture),
-            ["Printer__Trays"] = Trays.ToString(CultureInfo.InvariantCulture),
-            ["Printer__Directory"] = Path.Combine(directory, "printed"),
-        });
-        await _printer.Start(stop);
         var environment = new Dictionary<string, string?>([.. setup.Environment, .. setup.Memory?.Environment ?? new Dictionary<string, string?>()], StringComparer.Ordinal)
         {
             ["Evolution__TimeScale"] = setup.TimeScale.ToString(CultureInfo.InvariantCulture),
-            ["Evolution__Printer"] = Printer.ToString(),
-            ["ConnectionStrings__Database"] = servers.Postgres.ConnectionString(_name),
+            ["Evolution__Printer"] = Printer.Address.ToString(),
+            ["ConnectionStrings__Database"] = step.UsesDatabase ? servers.Postgres.ConnectionString(_name) : null,
             ["ConnectionStrings__Broker"] = step.UsesBroker ? servers.Broker.Uri(servers.BrokerUser, _name) : null,
         };
         for (var i = 1; i <= setup.Instances; i++)
@@ -122,7 +134,11 @@ internal sealed class SmallProgram(Step step, Setup setup, CompareServers server
             await _programs[^1].Start(stop);
         }
 
-        await WarmUp(setup.WarmUpOrders, stop);
+        await WarmUp(setup.WarmUpOrders, step.Prints, stop);
+        if (setup.Rests)
+            await Rest(stop);
+        if (setup.WarmUpPage != setup.Page)
+            await Printer.NewRecord(setup.Page);
     }
 
     public override async Task<string?> Place(string number, CancellationToken stop)
@@ -139,9 +155,10 @@ internal sealed class SmallProgram(Step step, Setup setup, CompareServers server
     {
         foreach (var program in _programs)
         {
+            using var patience = new CancellationTokenSource(LongestLook);
             try
             {
-                return await _http.GetFromJsonAsync<long>(new Uri(program.Url + "/left"));
+                return await _http.GetFromJsonAsync<long>(new Uri(program.Url + "/left"), patience.Token);
             }
             catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException)
             {
@@ -151,13 +168,19 @@ internal sealed class SmallProgram(Step step, Setup setup, CompareServers server
         return null;
     }
 
+    public override Task<long> Unacknowledged() => step.UsesBroker ? servers.Unacknowledged(_name) : base.Unacknowledged();
+
     public override Task Kill() => Task.WhenAll(_programs.Select(program => program.Kill()));
 
-    public override Task UntilBack() => Until.Works(async () =>
+    public override Task UntilBack() => Measurement.Until(async () => await Left() is not null, CancellationToken.None);
+
+    public override Task Disconnect() => servers.Disconnect(_name);
+
+    public override Task HangBroker()
     {
-        if (await Left() is null)
-            throw new HttpRequestException("Not yet.");
-    });
+        ChildProcess.Signal(servers.Broker.Process.Pid, ChildProcess.Stop);
+        return Task.CompletedTask;
+    }
 
     public override Task KillBroker()
     {
@@ -175,7 +198,7 @@ internal sealed class SmallProgram(Step step, Setup setup, CompareServers server
 
     public override double CpuSeconds() =>
         _programs.Sum(program => program.CpuSeconds())
-        + (step.Prints ? Proc.CpuSeconds(servers.Postgres.Process.Pid) - _postgresBefore : 0)
+        + (step.UsesDatabase ? Proc.CpuSeconds(servers.Postgres.Process.Pid) - _postgresBefore : 0)
         + (step.UsesBroker ? _brokerKilled + Proc.CpuSeconds(servers.Broker.Process.Pid) - _brokerBefore : 0);
 
     public override double PeakMemoryMiB() => setup.Memory is { PeakMiB: > 0 } memory ? memory.PeakMiB : _programs.Sum(program => program.PeakMemoryMiB());
@@ -185,36 +208,32 @@ internal sealed class SmallProgram(Step step, Setup setup, CompareServers server
     public override async ValueTask DisposeAsync()
     {
         await Task.WhenAll(_programs.Select(async program => await program.DisposeAsync()));
-        if (_printer is not null)
-            await _printer.DisposeAsync();
         _http.Dispose();
     }
 }
 
 /// <summary>The mesh itself, by its public API.</summary>
-internal sealed class WholeMesh(DataDirectory data, Setup setup) : Contestant
+internal sealed class WholeMesh(DataDirectory data, Setup setup, Watchdog watchdog, RecordingPrinter printer) : Contestant(printer)
 {
     private readonly HttpClient _api = Intake.Connect(data);
     private readonly CancellationTokenSource _patience = new();
     private IReadOnlyDictionary<int, double> _cpu = new Dictionary<int, double>();
     private double _cpuOfKilled;
-    private Uri _printer = null!;
     private ProcessId? _killed;
     private int _restarts;
 
     /// <summary>Tells its orders from those of the runs before.</summary>
     private readonly string _run = Guid.CreateVersion7().ToString("n");
 
-    public override Uri Printer => _printer;
-
     private MeshState State => MeshState.Load(data)!;
 
-    public static MeshSettings Settings(Setup setup) => new()
+    public static MeshSettings Settings(Setup setup, RecordingPrinter printer) => new()
     {
         Broker = setup.ConsumerTimeout is { } timeout ? AcknowledgementTrap.Impatience(timeout) : [],
         ServicesGroup = setup.Memory?.Directory,
         Services = new Dictionary<string, string?>([.. setup.Environment, .. setup.Memory?.Environment ?? new Dictionary<string, string?>()], StringComparer.Ordinal)
         {
+            ["Printing__Printers__main__Url"] = printer.Address.ToString(),
             // As patient as the other steps are, on the scale of their times.
             ["Printing__Timeout"] = TimeSpan.FromSeconds(60 * setup.TimeScale).ToString("c", CultureInfo.InvariantCulture),
             ["Printing__LongestPause"] = "00:00:02",
@@ -222,10 +241,13 @@ internal sealed class WholeMesh(DataDirectory data, Setup setup) : Contestant
         },
     };
 
+    /// <param name="warmUpOrders">None if it is warm.</param>
     public async Task Start(int warmUpOrders, CancellationToken stop)
     {
-        _printer = new(State.Url(MeshService.Printer) + "/");
-        await WarmUp(warmUpOrders, stop);
+        await WarmUp(warmUpOrders, prints: true, stop);
+        if (setup.Rests)
+            await Rest(stop);
+        await Printer.NewRecord(setup.Page);
     }
 
     public override async Task<string?> Place(string number, CancellationToken stop)
@@ -280,11 +302,15 @@ internal sealed class WholeMesh(DataDirectory data, Setup setup) : Contestant
     public override async Task UntilBack()
     {
         using var http = Health.NewClient();
-        await Until.Works(async () =>
-        {
-            if (!await Health.AreAllAsync(http, State, CancellationToken.None))
-                throw new HttpRequestException("Not yet.");
-        });
+        await Measurement.Until(() => Health.AreAllAsync(http, State, CancellationToken.None), CancellationToken.None);
+    }
+
+    public override Task Disconnect() => CompareServers.Disconnect(data.RabbitMq, State.Broker, watchdog, MeshService.VirtualHost);
+
+    public override Task HangBroker()
+    {
+        State.Part("rabbitmq").Process!.Signal(ChildProcess.Stop);
+        return Task.CompletedTask;
     }
 
     public override Task KillBroker()
@@ -294,10 +320,8 @@ internal sealed class WholeMesh(DataDirectory data, Setup setup) : Contestant
         return Task.CompletedTask;
     }
 
-    public override Task UntilBrokerIsBack() => Until.Works(() =>
-        State.Part("rabbitmq").Process is { IsRunning: true } process && process != _killed && !Ports.IsFree(State.Broker.Amqp)
-            ? Task.CompletedTask
-            : throw new HttpRequestException("Not yet."));
+    public override Task UntilBrokerIsBack() => Measurement.Until(
+        () => Task.FromResult(State.Part("rabbitmq").Process is { IsRunning: true } process && process != _killed && !Ports.IsFree(State.Broker.Amqp)), CancellationToken.None);
 
     public override void BeginToCount()
     {

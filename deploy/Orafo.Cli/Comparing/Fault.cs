@@ -1,19 +1,24 @@
-using System.Net.Http.Json;
-using Orafo.Cli.Servers;
-
 namespace Orafo.Cli.Comparing;
+
+/// <summary>To what a <see cref="Fault"/> happens.</summary>
+internal enum FaultOf
+{
+    Printer,
+    Broker,
+    Step,
+}
 
 /// <summary>What goes wrong while orders are under way.</summary>
 /// <param name="Name">As on the command line and in the report.</param>
+/// <param name="Of">To what it happens.</param>
 /// <param name="Begin">Has it go wrong.</param>
 /// <param name="End">Mends it.</param>
-/// <param name="IsKill">It is over as soon as it has happened.</param>
-/// <param name="NeedsBroker">It happens to RabbitMQ.</param>
-internal sealed record Fault(string Name, Func<Contestant, Task> Begin, Func<Contestant, Task> End, bool IsKill = false, bool NeedsBroker = false)
+/// <param name="Lasts">Whether it lasts until it is ended; otherwise it is over as soon as it has happened.</param>
+internal sealed record Fault(string Name, FaultOf Of, Func<Contestant, Task> Begin, Func<Contestant, Task> End, bool Lasts)
 {
     public const string None = "none";
 
-    /// <summary>The printer's own (services/Orafo.Printer), and two kills.</summary>
+    /// <summary>The printer's own (services/Orafo.Printer), the broker's, and the step's own death.</summary>
     public static IReadOnlyList<Fault> All { get; } =
     [
         OfPrinter("offline", new { offline = true }),
@@ -23,22 +28,26 @@ internal sealed record Fault(string Name, Func<Contestant, Task> Begin, Func<Con
         OfPrinter("jam", new { jamProbability = 0.5 }),
         OfPrinter("reply-lost", new { loseReplies = true }),
         OfPrinter("crash", new { crashInPage = true }),
-        new("killed", contestant => contestant.Kill(), contestant => contestant.UntilBack(), IsKill: true),
-        new("broker-killed", contestant => contestant.KillBroker(), contestant => contestant.UntilBrokerIsBack(), IsKill: true, NeedsBroker: true),
+        new("disconnected", FaultOf.Broker, contestant => contestant.Disconnect(), _ => Task.CompletedTask, Lasts: false),
+        new("broker-killed", FaultOf.Broker, contestant => contestant.KillBroker(), contestant => contestant.UntilBrokerIsBack(), Lasts: false),
+        // As when its machine dies: nobody is told, for a while.
+        new("broker-hangs", FaultOf.Broker, contestant => contestant.HangBroker(), async contestant =>
+        {
+            await contestant.KillBroker();
+            await contestant.UntilBrokerIsBack();
+        }, Lasts: true),
+        new("killed", FaultOf.Step, contestant => contestant.Kill(), contestant => contestant.UntilBack(), Lasts: false),
     ];
 
-    /// <summary>Has the printer behave so from now on.</summary>
-    /// <param name="faults">Those of services/Orafo.Printer; without any it is as good as new.</param>
-    public static async Task Put(Contestant contestant, object faults)
+    /// <summary>Whether the step has what it happens to.</summary>
+    public bool CanBefall(Step step) => Of switch
     {
-        using var http = new HttpClient { BaseAddress = contestant.Printer, Timeout = TimeSpan.FromSeconds(10) };
-        await Until.Works(async () =>
-        {
-            using var answer = await http.PutAsJsonAsync(new Uri("faults", UriKind.Relative), faults);
-            answer.EnsureSuccessStatusCode();
-        });
-    }
+        FaultOf.Printer => step.Prints,
+        FaultOf.Broker => step.UsesBroker,
+        _ => true,
+    };
 
     /// <summary>A printer that crashed has mended itself when it is back.</summary>
-    private static Fault OfPrinter(string name, object faults) => new(name, contestant => Put(contestant, faults), contestant => Put(contestant, new { }));
+    private static Fault OfPrinter(string name, object faults) =>
+        new(name, FaultOf.Printer, contestant => contestant.Printer.Put(faults), contestant => contestant.Printer.Put(new { }), Lasts: true);
 }

@@ -45,8 +45,22 @@ internal sealed class KeptAlive(
         return _process.KillAsync();
     }
 
+    /// <summary>Ends it and starts it again with other environment variables; returns when it answers.</summary>
+    /// <param name="changes">Instead of those of the same names.</param>
+    public async Task Restart(IReadOnlyDictionary<string, string?> changes)
+    {
+        foreach (var (variable, value) in changes)
+            environment[variable] = value;
+        await _process.KillAsync();
+        await Until.Works(async () => (await _http.GetAsync(new Uri(Url + "/health/ready"))).EnsureSuccessStatusCode().Dispose());
+    }
+
     /// <summary>What it has used up to now is not asked about.</summary>
-    public void BeginToCount() => (_cpuOfOthers, _cpuBefore) = (0, Proc.CpuSeconds(_process.Pid));
+    public void BeginToCount()
+    {
+        (_cpuOfOthers, _cpuBefore, _peakOfOthers) = (0, Proc.CpuSeconds(_process.Pid), 0);
+        Proc.ForgetPeakMemory(_process.Pid);
+    }
 
     public double CpuSeconds() => _cpuOfOthers + Proc.CpuSeconds(_process.Pid) - _cpuBefore;
 

@@ -9,35 +9,52 @@ namespace Orafo.Cli.Comparing;
 internal sealed class Measurement
 {
     public const int Clients = 8;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    /// <summary>The beginning of the numbers of orders that look whether the step works again, and are not counted.</summary>
+    private const string ProbePrefix = "probe-";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestRecovery = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan ProbeEvery = TimeSpan.FromMilliseconds(500);
     private readonly Step _step;
     private readonly Contestant _contestant;
     private readonly int _orders;
-    private readonly HashSet<string> _before;
     private readonly ConcurrentBag<Answer> _answers = [];
+    private readonly ConcurrentBag<Answer> _probes = [];
+
+    /// <summary>On the page, by what the order is known by.</summary>
+    private readonly ConcurrentDictionary<string, string> _numbers = new(StringComparer.Ordinal);
     private readonly DateTimeOffset _began = TimeProvider.System.GetUtcNow();
     private double _seconds;
     private long _left;
 
-    private Measurement(Step step, Contestant contestant, int orders, HashSet<string> before) => (_step, _contestant, _orders, _before) = (step, contestant, orders, before);
-
-    /// <summary>Begins when what warmed the step up is over.</summary>
-    public static async Task<Measurement> Begin(Step step, Contestant contestant, int orders, CancellationToken stop)
+    public Measurement(Step step, Contestant contestant, int orders)
     {
-        await Until(async () => !step.Prints || (await contestant.Left() == 0 && (await contestant.Papers()).Count(paper => paper.PrintedAt is not null) >= contestant.WarmUpOrders), stop);
+        (_step, _contestant, _orders) = (step, contestant, orders);
         contestant.BeginToCount();
-        return new(step, contestant, orders, (await contestant.Papers()).Select(paper => paper.InvoiceNumber).ToHashSet(StringComparer.Ordinal));
     }
 
+    /// <exception cref="OrafoException">It does not hold for five minutes.</exception>
     public static async Task Until(Func<Task<bool>> condition, CancellationToken stop)
     {
+        var began = Stopwatch.GetTimestamp();
         while (!await condition())
+        {
+            if (Stopwatch.GetElapsedTime(began) > LongestWait)
+                throw new OrafoException($"A step did not come as far as it should in {LongestWait.TotalMinutes:0} minutes.");
             await Task.Delay(Look, stop);
+        }
     }
 
-    /// <summary>What came out of the printer since it began.</summary>
-    public async Task<IReadOnlyList<Contestant.Paper>> Papers() => [.. (await _contestant.Papers()).Where(paper => !_before.Contains(paper.InvoiceNumber))];
+    /// <summary>What came out of the printer, without what nobody counts.</summary>
+    public async Task<List<Paper>> Papers()
+    {
+        var probes = (await Numbers(_probes)).ToHashSet(StringComparer.Ordinal);
+        return [.. (await _contestant.Printer.Papers()).Where(paper => !probes.Contains(paper.InvoiceNumber)
+            && !paper.InvoiceNumber.StartsWith(ProbePrefix, StringComparison.Ordinal) && !paper.InvoiceNumber.StartsWith(Contestant.WarmUpPrefix, StringComparison.Ordinal))];
+    }
 
     /// <summary>All of them, as fast as the clients can.</summary>
     public async Task PlaceAtOnce(CancellationToken stop)
@@ -67,6 +84,24 @@ internal sealed class Measurement
         _seconds = (TimeProvider.System.GetUtcNow() - _began).TotalSeconds;
     }
 
+    /// <summary>All of them, at four fifths of what the printer can do, so that orders come before, while and after something goes wrong.</summary>
+    /// <param name="fault">That, when a quarter is printed.</param>
+    /// <param name="setup">Of the step.</param>
+    /// <returns>When it has recovered, see <see cref="Outcome.SecondsToRecover"/>.</returns>
+    public async Task<TimeSpan?> PlaceDuring(Fault fault, Setup setup, CancellationToken stop)
+    {
+        var placing = PlaceEvery(setup.Page / RecordingPrinter.Trays / 0.8, stop);
+        while (!placing.IsCompleted && (_step.Prints ? (await Papers()).Count : _answers.Count) < _orders / 4)
+            await Task.Delay(Look, stop);
+        await fault.Begin(_contestant);
+        if (fault.Lasts)
+            await Task.Delay(setup.FaultLasts, stop);
+        var recovering = Recover(TimeProvider.System.GetUtcNow(), stop);
+        await fault.End(_contestant);
+        await placing;
+        return await recovering;
+    }
+
     /// <summary>Until all that was accepted is printed and nothing is left to do, or nothing happens any more.</summary>
     /// <param name="quiet">Nothing has come out for so long: nothing will.</param>
     /// <param name="longest">And whatever still happens then, that is enough.</param>
@@ -74,7 +109,6 @@ internal sealed class Measurement
     {
         if (!_step.Prints)
             return;
-        var accepted = _answers.Count(answer => answer.Accepted is not null);
         var (before, began) = (-1, Stopwatch.GetTimestamp());
         for (var since = began; Stopwatch.GetElapsedTime(since) < quiet; await Task.Delay(Look, stop))
         {
@@ -85,9 +119,9 @@ internal sealed class Measurement
                 return;
             }
 
-            var now = await Papers();
+            var now = await _contestant.Printer.Papers();
             _left = await _contestant.Left() ?? _left;
-            if (_left == 0 && now.Count(paper => paper.PrintedAt is not null) >= accepted)
+            if (_left == 0 && now.Count(paper => paper.PrintedAt is not null) >= _answers.Concat(_probes).Count(answer => answer.Accepted is not null) && await Missing(_answers, now) == 0)
                 return;
             if (now.Sum(paper => paper.Copies) is var pages && pages != before)
                 (before, since) = (pages, Stopwatch.GetTimestamp());
@@ -96,22 +130,13 @@ internal sealed class Measurement
 
     /// <param name="fault">What went wrong.</param>
     /// <param name="variant">See <see cref="Outcome.Variant"/>.</param>
-    /// <param name="mended">When that was over.</param>
-    public async Task<Outcome> Count(string fault, string? variant, DateTimeOffset? mended)
+    /// <param name="recovered">See <see cref="Outcome.SecondsToRecover"/>.</param>
+    public async Task<Outcome> Count(string fault, string? variant, TimeSpan? recovered)
     {
-        HashSet<string> accepted = new(StringComparer.Ordinal);
-        var unnumbered = 0;
-        foreach (var answer in _answers.Where(answer => answer.Accepted is not null))
-        {
-            if (await _contestant.NumberOf(answer.Accepted!) is { } number)
-                accepted.Add(number);
-            else
-                unnumbered++;
-        }
-
         var papers = _step.Prints ? await Papers() : [];
-        var printed = papers.Where(paper => paper.PrintedAt is not null).Select(paper => paper.InvoiceNumber).ToHashSet(StringComparer.Ordinal);
-        var missing = _step.Prints ? accepted.Count(number => !printed.Contains(number)) + unnumbered : 0;
+        var missing = _step.Prints ? await Missing(_answers, papers) : 0;
+        var left = missing > _left ? _left + await _contestant.Unacknowledged() : _left;
+        var (accepted, numbers) = (_answers.Count(answer => answer.Accepted is not null), (await Numbers(_answers)).ToHashSet(StringComparer.Ordinal));
         var milliseconds = _answers.Select(answer => answer.Milliseconds).Order().ToList();
         return new()
         {
@@ -119,25 +144,47 @@ internal sealed class Measurement
             Fault = fault,
             Variant = variant,
             Orders = _orders,
-            Accepted = accepted.Count + unnumbered,
-            Refused = _orders - accepted.Count - unnumbered,
-            Stuck = (int)Math.Min(missing, _left),
-            Lost = missing - (int)Math.Min(missing, _left),
-            HalfDone = printed.Count(number => !accepted.Contains(number)),
+            Accepted = accepted,
+            Refused = _orders - accepted,
+            Stuck = (int)Math.Min(missing, left),
+            Lost = missing - (int)Math.Min(missing, left),
+            HalfDone = papers.Count(paper => paper.PrintedAt is not null && !numbers.Contains(paper.InvoiceNumber)),
             PrintedTwice = papers.Sum(paper => Math.Max(0, paper.Copies - 1)),
+            AskedInVain = _step.Prints ? await _contestant.Printer.AskedInVain() : 0,
             P50Ms = OrderLoad.Percentile(milliseconds, 50),
             P99Ms = OrderLoad.Percentile(milliseconds, 99),
-            OrdersPerSecond = accepted.Count / _seconds,
+            OrdersPerSecond = accepted / _seconds,
             SecondsToLastPage = papers.Max(paper => paper.PrintedAt) is { } last ? (last - _began).TotalSeconds : null,
-            SecondsToRecover = papers.Where(paper => paper.PrintedAt > mended).Min(paper => paper.PrintedAt) is { } first ? (first - mended!.Value).TotalSeconds : null,
-            CpuSecondsPer1000Orders = _contestant.CpuSeconds() * 1000 / _orders,
+            SecondsToRecover = recovered?.TotalSeconds,
+            CpuSecondsPer1000Orders = _contestant.CpuSeconds() * 1000 / (_orders + _probes.Count),
             PeakMemoryMiB = _contestant.PeakMemoryMiB(),
             Deaths = _contestant.Deaths(),
         };
     }
 
+    /// <summary>Places an order twice a second, beside the others, until one of these has come to its end: it is accepted, and printed where there is a printer.</summary>
+    /// <param name="over">When what went wrong was over.</param>
+    /// <returns>From then on; null if that did not happen within half a minute.</returns>
+    private async Task<TimeSpan?> Recover(DateTimeOffset over, CancellationToken stop)
+    {
+        List<Task> placing = [];
+        TimeSpan? recovered = null;
+        while (recovered is null && TimeProvider.System.GetUtcNow() - over < LongestRecovery)
+        {
+            var number = string.Create(CultureInfo.InvariantCulture, $"{ProbePrefix}{placing.Count + 1}");
+            placing.Add(Task.Run(async () => _probes.Add(await Place(number, stop)), stop));
+            await Task.Delay(ProbeEvery, stop);
+            recovered = await FirstDone() - over;
+        }
+
+        await Task.WhenAll(placing);
+        return recovered;
+    }
+
+    private async Task Place(int number, CancellationToken stop) => _answers.Add(await Place(string.Create(CultureInfo.InvariantCulture, $"A-{number:000000}"), stop));
+
     /// <summary>As a client would: one that may place an order again does so for a while if nobody answers; the others have no order then.</summary>
-    private async Task Place(int number, CancellationToken stop)
+    private async Task<Answer> Place(string number, CancellationToken stop)
     {
         var began = Stopwatch.GetTimestamp();
         string? accepted = null;
@@ -145,7 +192,7 @@ internal sealed class Measurement
         {
             try
             {
-                accepted = await _contestant.Place(string.Create(CultureInfo.InvariantCulture, $"A-{number:000000}"), stop);
+                accepted = await _contestant.Place(number, stop);
             }
             catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !stop.IsCancellationRequested)
             {
@@ -154,10 +201,42 @@ internal sealed class Measurement
         }
         while (accepted is null && _step.IsIdempotent && Stopwatch.GetElapsedTime(began) < Patience);
 
-        _answers.Add(new(accepted, Stopwatch.GetElapsedTime(began).TotalMilliseconds));
+        return new(accepted, TimeProvider.System.GetUtcNow(), Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+    }
+
+    /// <summary>When the first of the probes was at its end; null if none is.</summary>
+    private async Task<DateTimeOffset?> FirstDone()
+    {
+        if (!_step.Prints)
+            return _probes.Where(probe => probe.Accepted is not null).Min(probe => (DateTimeOffset?)probe.At);
+        var numbers = (await Numbers(_probes)).ToHashSet(StringComparer.Ordinal);
+        return (await _contestant.Printer.Papers()).Where(paper => numbers.Contains(paper.InvoiceNumber)).Min(paper => paper.PrintedAt);
+    }
+
+    /// <summary>How many of the accepted ones are not printed.</summary>
+    private async Task<int> Missing(IReadOnlyCollection<Answer> answers, List<Paper> papers)
+    {
+        var printed = papers.Where(paper => paper.PrintedAt is not null).Select(paper => paper.InvoiceNumber).ToHashSet(StringComparer.Ordinal);
+        return answers.Count(answer => answer.Accepted is not null) - (await Numbers(answers)).Count(printed.Contains);
+    }
+
+    /// <summary>On the pages of those that were accepted, as far as they have one yet.</summary>
+    private async Task<List<string>> Numbers(IEnumerable<Answer> answers)
+    {
+        List<string> numbers = [];
+        foreach (var accepted in answers.Select(answer => answer.Accepted).OfType<string>())
+        {
+            if (!_numbers.TryGetValue(accepted, out var number) && await _contestant.NumberOf(accepted) is { } found)
+                number = _numbers[accepted] = found;
+            if (number is not null)
+                numbers.Add(number);
+        }
+
+        return numbers;
     }
 
     /// <param name="Accepted">What the order is known by; null if it is not accepted.</param>
+    /// <param name="At">When the answer came.</param>
     /// <param name="Milliseconds">Until the answer.</param>
-    private sealed record Answer(string? Accepted, double Milliseconds);
+    private sealed record Answer(string? Accepted, DateTimeOffset At, double Milliseconds);
 }

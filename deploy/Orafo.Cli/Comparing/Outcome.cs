@@ -33,6 +33,9 @@ internal sealed record Outcome
     /// <summary>Whole pages beyond the first one of each order.</summary>
     public required int PrintedTwice { get; init; }
 
+    /// <summary>How often the printer was asked for a page and did not print it, or did not say so; a printer that died has forgotten what was before.</summary>
+    public required long AskedInVain { get; init; }
+
     /// <summary>How long clients waited for their answer, whatever it was, in milliseconds.</summary>
     public required double P50Ms { get; init; }
 
@@ -45,11 +48,11 @@ internal sealed record Outcome
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public required double? SecondsToLastPage { get; init; }
 
-    /// <summary>From the end of the fault, of a kill from the kill, to the next page; null without one.</summary>
+    /// <summary>From the end of the fault, of a kill from the kill, until an order that was placed after it is accepted and printed; null if none is within half a minute, and without a fault.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public required double? SecondsToRecover { get; init; }
 
-    /// <summary>The step's processes and the servers that it uses, per 1000 orders; the printer is left out. Null for a <see cref="Pitfall"/>.</summary>
+    /// <summary>The step's processes and the servers that it uses, per 1000 orders, those that look whether it works again included; the printer is left out. The clock ticks a hundred times a second. Null for a <see cref="Pitfall"/>.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public required double? CpuSecondsPer1000Orders { get; init; }
 
@@ -67,12 +70,29 @@ internal sealed record Outcome
     [JsonIgnore]
     public string Title => Variant is null ? Step : $"{Step}, {Variant}";
 
+    /// <summary>What tables say of a run.</summary>
+    public static IReadOnlyList<(string Heading, Func<Outcome, string> Figure)> Columns { get; } =
+    [
+        ("step", run => run.Title), ("fault", run => run.Fault),
+        ("accepted", run => Whole(run.Accepted)), ("refused", run => Whole(run.Refused)), ("lost", run => Whole(run.Lost)), ("stuck", run => Whole(run.Stuck)),
+        ("half done", run => Whole(run.HalfDone)), ("printed twice", run => Whole(run.PrintedTwice)), ("asked in vain", run => Whole(run.AskedInVain)),
+        ("p50, ms", run => Whole(run.P50Ms)), ("p99, ms", run => Whole(run.P99Ms)), ("orders/s", run => Tenths(run.OrdersPerSecond)),
+        ("last page, s", run => Tenths(run.SecondsToLastPage)), ("recovers in, s", run => Tenths(run.SecondsToRecover)),
+        ("CPU-s per 1000", run => Tenths(run.CpuSecondsPer1000Orders)), ("MiB", run => Whole(run.PeakMemoryMiB)), ("deaths", run => Whole(run.Deaths)),
+    ];
+
+    /// <summary>For a terminal: in Markdown.</summary>
     public static string Table(IEnumerable<Outcome> outcomes) => string.Join('\n',
     [
-        "| step | fault | accepted | refused | lost | stuck | half done | printed twice | p50, ms | p99, ms | orders/s | last page, s | recovers in, s | CPU-s per 1000 | MiB | deaths |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-        .. outcomes.Select(outcome => string.Create(CultureInfo.InvariantCulture,
-            $"| {outcome.Title} | {outcome.Fault} | {outcome.Accepted} | {outcome.Refused} | {outcome.Lost} | {outcome.Stuck} | {outcome.HalfDone} | {outcome.PrintedTwice} | {outcome.P50Ms:0} | {outcome.P99Ms:0} | {outcome.OrdersPerSecond:0.0} | {outcome.SecondsToLastPage:0.0} | {outcome.SecondsToRecover:0.0} | {outcome.CpuSecondsPer1000Orders:0.0} | {outcome.PeakMemoryMiB:0} | {outcome.Deaths} |")),
+        Row(Columns.Select(column => column.Heading)),
+        $"|{string.Concat(Columns.Select((_, i) => i < 2 ? "---|" : "---:|"))}",
+        .. outcomes.Select(outcome => Row(Columns.Select(column => column.Figure(outcome)))),
         "",
     ]);
+
+    private static string Row(IEnumerable<string> cells) => $"| {string.Join(" | ", cells)} |";
+
+    private static string Whole(double number) => number.ToString("0", CultureInfo.InvariantCulture);
+
+    private static string Tenths(double? number) => number?.ToString("0.0", CultureInfo.InvariantCulture) ?? "";
 }

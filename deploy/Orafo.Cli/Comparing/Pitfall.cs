@@ -1,4 +1,5 @@
 using System.Globalization;
+using Orafo.Cli.Mesh;
 
 namespace Orafo.Cli.Comparing;
 
@@ -14,85 +15,139 @@ internal sealed record Entrant(string Step, string? Variant, IReadOnlyDictionary
         new(step, variant, new Dictionary<string, string?>(StringComparer.Ordinal) { [name] = value });
 }
 
-/// <summary>An experiment of its own, with orders and times of its own.</summary>
+/// <summary>An experiment of its own.</summary>
 /// <param name="Name">As on the command line and in the report, where it is the fault.</param>
 /// <param name="Title">As a heading.</param>
 /// <param name="About">What happens in it.</param>
+/// <param name="Orders">How many.</param>
 /// <param name="Setup">Of each step.</param>
-/// <param name="MemoryMiB">What the step's processes have together; null if all there is.</param>
-/// <param name="Entrants">Those that have something to lose, and the last two.</param>
-/// <param name="Measure">Places the orders, and counts.</param>
+/// <param name="IsShortOfMemory">Whether its processes have no more than <see cref="Memory"/> together.</param>
+/// <param name="Entrants">Those that have something to lose, and whoever has not.</param>
+/// <param name="Place">Places the orders and waits for their end: who recovers from what went wrong says when.</param>
 internal sealed record Pitfall(
-    string Name, string Title, string About, Setup Setup, int? MemoryMiB, IReadOnlyList<Entrant> Entrants, Func<Step, string?, Contestant, CancellationToken, Task<Outcome>> Measure)
+    string Name, string Title, string About, int Orders, Setup Setup, bool IsShortOfMemory, IReadOnlyList<Entrant> Entrants,
+    Func<Measurement, Contestant, CancellationToken, Task<TimeSpan?>> Place)
 {
-    private const int Consumers = 4;
+    private const string OutOfMemoryName = "out-of-memory";
+    private const string RedeliveryName = "redelivery";
+    private const string AcknowledgementTimeoutName = "acknowledgement-timeout";
+    private const int Consumers = 2;
+    private const int ConsumersMiB = 256;
+    private const int ServicesMiB = 1024;
 
-    /// <summary>More of them than fit into the memory.</summary>
-    private const int HeavyOrders = 4500;
-
+    /// <summary>Less than a print job of step 6 may have.</summary>
     private const int DocumentKiB = 240;
 
-    private const int MemoryLimitMiB = 1024;
+    /// <summary>For a hundred of the other runs; all documents together are more than the consumers have memory for.</summary>
+    private const int HeavyOrders = 1400;
 
     /// <summary>A full order of the mesh.</summary>
     private const int MostLines = 200;
 
     private const int SlowOrders = 6;
-    private static readonly TimeSpan Acknowledge = TimeSpan.FromSeconds(8);
-    private static readonly TimeSpan SlowPage = Acknowledge * 1.5;
 
-    public static Pitfall OutOfMemory { get; } = new(
-        "out-of-memory",
-        "When more waits than memory holds",
-        string.Create(CultureInfo.InvariantCulture, $"{HeavyOrders} orders, each with a document of {DocumentKiB} KiB (in the mesh: of {MostLines} lines), come while the printer is away. {Consumers} processes of the step (of the mesh: its four services) have {MemoryLimitMiB} MiB together."),
-        new() { TimeScale = 0.1, PageSeconds = 0.01, Instances = Consumers, Document = new('x', DocumentKiB * 1024), Lines = MostLines },
-        MemoryLimitMiB,
-        [
-            Entrant.Of("async-http-printer"),
-            Entrant.Of("async-rabbit-printer", "no limit to prefetch", "Evolution__Prefetch", "0"),
-            Entrant.Of("async-rabbit-printer", "prefetch 2", "Evolution__Prefetch", "2"),
-            Entrant.Of("async-pgq"),
-            Entrant.Of(Comparing.Step.MeshName),
-        ],
-        async (step, variant, contestant, stop) =>
+    /// <summary>The last one as last: what it does to the broker stays.</summary>
+    public static IReadOnlyList<string> Names { get; } = [OutOfMemoryName, RedeliveryName, AcknowledgementTimeoutName];
+
+    /// <summary>All of them.</summary>
+    /// <param name="orders">As in the other runs.</param>
+    /// <param name="timeScale">What the talk's times are multiplied by.</param>
+    public static IReadOnlyList<Pitfall> All(int orders, double timeScale) =>
+        [OutOfMemory(HeavyOrders * Math.Max(100, orders) / 100, timeScale), Redelivery(orders, timeScale), AcknowledgementTimeout(Math.Min(SlowOrders, orders), timeScale)];
+
+    public MemoryGroup? Memory(Step step)
+    {
+        var (processes, memory) = step.Name == Comparing.Step.MeshName ? (MeshService.All.Count, ServicesMiB) : (Consumers, ConsumersMiB);
+        return IsShortOfMemory ? MemoryGroup.Create((long)memory * 1024 * 1024, processes) : null;
+    }
+
+    public async Task<Outcome> Run(Step step, string? variant, Contestant contestant, CancellationToken stop)
+    {
+        var measurement = new Measurement(step, contestant, Orders);
+        var outcome = await measurement.Count(Name, variant, await Place(measurement, contestant, stop));
+        // What a process that the kernel kills has used is counted by nobody, and most of the last one's time passes in waiting.
+        return Name == RedeliveryName ? outcome : outcome with { CpuSecondsPer1000Orders = null };
+    }
+
+    private static Pitfall OutOfMemory(int orders, double timeScale)
+    {
+        var setup = new Setup
         {
-            var measurement = await Measurement.Begin(step, contestant, HeavyOrders, stop);
-            await Fault.Put(contestant, new { offline = true });
-            await measurement.PlaceAtOnce(stop);
-            await Fault.Put(contestant, new { });
-            var mended = TimeProvider.System.GetUtcNow();
-            await measurement.Settle(TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(5), stop);
-            return await measurement.Count("out-of-memory", variant, mended);
-        });
+            TimeScale = timeScale * 5, Page = TimeSpan.FromSeconds(timeScale / 2), Instances = Consumers, WarmUpOrders = 1,
+            Document = new('x', DocumentKiB * 1024), Lines = MostLines,
+        };
+        return new(
+            OutOfMemoryName,
+            "When more waits than memory holds",
+            string.Create(CultureInfo.InvariantCulture,
+                $"{orders} orders, each with a document of {DocumentKiB} KiB, {orders * DocumentKiB / 1024} MiB in all, come while the printer is away; {Consumers} processes of the step have {ConsumersMiB} MiB together. The mesh has {ServicesMiB} MiB for its four services, and orders of {MostLines} lines, the most that it takes, which are smaller."),
+            orders, setup, IsShortOfMemory: true,
+            [
+                Entrant.Of("async-http-printer"),
+                Entrant.Of("async-rabbit-printer", "no limit to prefetch", "Evolution__Prefetch", "0"),
+                Entrant.Of("async-rabbit-printer", "prefetch 2", "Evolution__Prefetch", "2"),
+                Entrant.Of("async-pgq"),
+                Entrant.Of(Comparing.Step.MeshName),
+            ],
+            async (measurement, contestant, stop) =>
+            {
+                await contestant.Printer.Put(new { offline = true });
+                await measurement.PlaceAtOnce(stop);
+                await contestant.Printer.Put(new { });
+                await measurement.Settle(TimeSpan.FromSeconds(20), TimeSpan.FromMinutes(5) * orders / HeavyOrders, stop);
+                return null;
+            });
+    }
 
-    public static Pitfall AcknowledgementTimeout { get; } = new(
-        "acknowledgement-timeout",
-        "When a page takes longer than the broker waits",
-        string.Create(CultureInfo.InvariantCulture, $"{SlowOrders} orders, one after another, whose pages take {SlowPage.TotalSeconds:0} s each, two at a time; RabbitMQ takes back what is not acknowledged for {Acknowledge.TotalSeconds:0} s (consumer_timeout). What is stuck would not come for ever; what was printed again, in six pages' time, would come again for ever."),
-        new() { TimeScale = 1, PageSeconds = 0.05, ConsumerTimeout = Acknowledge },
-        null,
-        [
-            Entrant.Of("async-rabbit-printer"),
-            Entrant.Of("async-rabbit-printer", "reopens its channel", "Evolution__Reopen", "true"),
-            Entrant.Of("rabbit-request-response"),
-            Entrant.Of("async-pgq"),
-            Entrant.Of(Comparing.Step.MeshName),
-        ],
-        async (step, variant, contestant, stop) =>
-        {
-            var measurement = await Measurement.Begin(step, contestant, SlowOrders, stop);
-            await Fault.Put(contestant, new { slowSeconds = SlowPage.TotalSeconds });
-            await measurement.PlaceEvery(SlowPage / 2, stop);
-            await measurement.Settle(SlowPage * 3, SlowPage * 6, stop);
-            return await measurement.Count("acknowledgement-timeout", variant, mended: null);
-        });
+    private static Pitfall Redelivery(int orders, double timeScale)
+    {
+        var setup = new Setup { TimeScale = timeScale, WarmUpOrders = orders };
+        return new(
+            RedeliveryName,
+            "What becomes of a page that failed",
+            string.Create(CultureInfo.InvariantCulture,
+                $"The printer is away for {setup.FaultLasts.TotalSeconds:0.##} s. Step 4 gives back what failed (nack with requeue), or puts it away (reject, to the dead-letter queue, where it is stuck until somebody comes); how often each step asked the printer in vain meanwhile, says the printer."),
+            orders, setup, IsShortOfMemory: false,
+            [
+                Entrant.Of("async-rabbit-printer", "requeues", "Evolution__OnFailure", "requeue"),
+                Entrant.Of("async-rabbit-printer", "rejects", "Evolution__OnFailure", "reject"),
+                Entrant.Of("async-pgq"),
+            ],
+            async (measurement, _, stop) =>
+            {
+                var recovered = await measurement.PlaceDuring(Fault.All.Single(fault => fault.Name == "offline"), setup, stop);
+                await measurement.Settle(Comparison.Quiet, TimeSpan.MaxValue, stop);
+                return recovered;
+            });
+    }
 
-    /// <summary>The first one as first: what the other does to the broker stays.</summary>
-    public static IReadOnlyList<Pitfall> All { get; } = [OutOfMemory, AcknowledgementTimeout];
-
-    /// <summary>What a process that the kernel kills has used is counted by nobody, and most of an experiment's time passes in waiting: CPU is not told.</summary>
-    public async Task<Outcome> Run(Step step, string? variant, Contestant contestant, CancellationToken stop) =>
-        await Measure(step, variant, contestant, stop) with { CpuSecondsPer1000Orders = null };
-
-    public MemoryGroup? Memory() => MemoryMiB is { } limit ? MemoryGroup.Create(limit * 1024L * 1024, Consumers) : null;
+    private static Pitfall AcknowledgementTimeout(int orders, double timeScale)
+    {
+        var timeout = TimeSpan.FromSeconds(Math.Max(5, Math.Round(250 * timeScale)));
+        var (page, quick) = (timeout * 1.3, TimeSpan.FromMilliseconds(50));
+        return new(
+            AcknowledgementTimeoutName,
+            "When a page takes longer than the broker waits",
+            string.Create(CultureInfo.InvariantCulture,
+                $"{orders} orders, one after another, whose pages take {page.TotalSeconds:0.#} s each, two at a time; RabbitMQ takes back what is not acknowledged for {timeout.TotalSeconds:0.#} s (consumer_timeout). What is stuck would not come for ever; what was printed again, in six pages' time, would come again for ever."),
+            orders,
+            // Clients wait for five pages and more. The printer is slowed down and not started again, which takes a second: a RabbitMQ 3.10 whose channel has slept looks twice
+            // in a moment, closes the channel twice, and RabbitMQ.Client closes the connection for that.
+            new() { TimeScale = timeout.TotalSeconds / 8, Page = quick, WarmUpOrders = 1, ConsumerTimeout = timeout },
+            IsShortOfMemory: false,
+            [
+                Entrant.Of("async-rabbit-printer"),
+                Entrant.Of("async-rabbit-printer", "reopens its channel", "Evolution__Reopen", "true"),
+                Entrant.Of("rabbit-request-response"),
+                Entrant.Of("async-pgq"),
+                Entrant.Of(Comparing.Step.MeshName),
+            ],
+            async (measurement, contestant, stop) =>
+            {
+                await contestant.Printer.Put(new { slowSeconds = (page - quick).TotalSeconds });
+                await measurement.PlaceEvery(page / 2, stop);
+                await measurement.Settle(page * 3, page * 6, stop);
+                return null;
+            });
+    }
 }

@@ -7,10 +7,16 @@ internal sealed record Setup
     public required double TimeScale { get; init; }
 
     /// <summary>How many orders go before those that are measured.</summary>
-    public int WarmUpOrders { get; init; } = 1;
+    public required int WarmUpOrders { get; init; }
+
+    /// <summary>Whether it is left alone afterwards until it is at rest: the just-in-time compiler takes its time, which is not the step's.</summary>
+    public bool Rests { get; init; }
 
     /// <summary>How long the printer takes for a page.</summary>
-    public double PageSeconds { get => field > 0 ? field : 5 * TimeScale; init; }
+    public TimeSpan Page { get => field > TimeSpan.Zero ? field : TimeSpan.FromSeconds(5 * TimeScale); init; }
+
+    /// <summary>The same while the step is warmed up: nobody waits for paper then.</summary>
+    public TimeSpan WarmUpPage => WarmUpOrders > 1 ? TimeSpan.FromMilliseconds(5) : Page;
 
     /// <summary>Of a small program; the mesh has its services.</summary>
     public int Instances { get; init; } = 1;
@@ -32,4 +38,7 @@ internal sealed record Setup
 
     /// <summary>How long a client waits for its answer.</summary>
     public TimeSpan ClientPatience => TimeSpan.FromSeconds(60 * TimeScale + 1);
+
+    /// <summary>How long a fault lasts: longer than anybody waits.</summary>
+    public TimeSpan FaultLasts => ClientPatience * 1.25;
 }

@@ -12,7 +12,7 @@ internal sealed record MeshSettings
     /// <summary>Whether spans are collected here, unless the environment has them exported to somebody else.</summary>
     public bool CollectsTraces { get; init; }
 
-    /// <summary>Environment variables of every service.</summary>
+    /// <summary>Environment variables of every service, whatever they would have been otherwise.</summary>
     public IReadOnlyDictionary<string, string?> Services { get; init; } = new Dictionary<string, string?>(StringComparer.Ordinal);
 
     /// <summary>The control group that the services are in: its directory.</summary>

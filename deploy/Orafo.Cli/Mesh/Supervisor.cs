@@ -180,19 +180,21 @@ internal sealed class Supervisor : IAsyncDisposable
     private ServicePart NewService(MeshService service, string printerUrl, string carrierUrl)
     {
         var password = _secrets.Services[service.Name];
+        var environment = new Dictionary<string, string?>(_traces?.Environment ?? new Dictionary<string, string?>(), StringComparer.Ordinal)
+        {
+            ["ConnectionStrings__Database"] = Databases.ConnectionString(_postgres.Server!.Port, service.Database, service.Database, password),
+            ["ConnectionStrings__Broker"] = MeshState.AmqpUri(_broker.Ports.Amqp, service.Database, password),
+            ["Printing__Printers__main__Url"] = printerUrl,
+            ["Shipping__CarrierUrl"] = carrierUrl,
+            ["Operators__Key"] = _operatorKey,
+            ["Intake__InvoiceService"] = service.Name == MeshService.Ordering ? _invoiceService : null,
+            ["Callbacks__Key"] = service.Name == MeshService.Ordering ? _secrets.CallbackKey : null,
+            ["Catalogue__Directory"] = Path.Combine(Repository.Root, "deploy", "samples"),
+        };
+        foreach (var (variable, value) in _settings.Services)
+            environment[variable] = value;
         return new ServicePart(
-            service.Name, service.Project, service.Port,
-            new Dictionary<string, string?>([.. _traces?.Environment ?? new Dictionary<string, string?>(), .. _settings.Services], StringComparer.Ordinal)
-            {
-                ["ConnectionStrings__Database"] = Databases.ConnectionString(_postgres.Server!.Port, service.Database, service.Database, password),
-                ["ConnectionStrings__Broker"] = MeshState.AmqpUri(_broker.Ports.Amqp, service.Database, password),
-                ["Printing__Printers__main__Url"] = printerUrl,
-                ["Shipping__CarrierUrl"] = carrierUrl,
-                ["Operators__Key"] = _operatorKey,
-                ["Intake__InvoiceService"] = service.Name == MeshService.Ordering ? _invoiceService : null,
-                ["Callbacks__Key"] = service.Name == MeshService.Ordering ? _secrets.CallbackKey : null,
-                ["Catalogue__Directory"] = Path.Combine(Repository.Root, "deploy", "samples"),
-            },
+            service.Name, service.Project, service.Port, environment,
             _data, _watchdog, _health, group: _settings.ServicesGroup);
     }
 

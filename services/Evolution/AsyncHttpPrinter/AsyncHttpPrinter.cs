@@ -5,8 +5,9 @@ namespace Orafo.Evolution;
 /// <summary>Step 3. The handler writes a row and answers; a loop looks for rows and prints them.</summary>
 /// <remarks>
 /// The client no longer waits, and an order survives a crash. But two loops (two instances) find the same row and print it twice; each loads all that is
-/// not printed, however much that is; what fails is tried again because the row is still there, at once and for ever; and a page whose answer was lost
-/// comes out again.
+/// not printed, however much that is; what fails is tried again because the row is still there, in each round and for ever, and ends the round for those
+/// behind it; a page whose answer was lost comes out again. And a table routes and filters nothing: whoever looks for some of the rows only (one printer's,
+/// the urgent ones) writes another query and another loop.
 /// </remarks>
 internal static partial class AsyncHttpPrinter
 {

@@ -10,6 +10,8 @@ namespace Orafo.Evolution;
 /// <remarks>
 /// Whoever asks learns how it went, as in step 2, and the printer's side can be scaled and restarted by itself. But the reply is for one process, and in
 /// its memory: if it dies, or the reply is lost, or comes later than anybody waits, the page is out and the order is not. Nothing is stored.
+/// The reply queue has a name that the broker gave it, as in the broker's own tutorial: when the connection was cut and comes back, so does the queue, under another
+/// name, and whoever is asked answers to the old one. From then on each page comes out and each client waits in vain, until this process is started again.
 /// </remarks>
 internal static class RabbitRequestResponse
 {
