@@ -35,6 +35,8 @@ public sealed record CancelOrder
 {
     public required Guid OrderId { get; init; }
 
+    /// <summary>In a client's words, which may name somebody.</summary>
+    [PersonalData]
     public required string Reason { get; init; }
 
     /// <summary>The client whose key or token it was: a name of a system, not of a person. Since 1.1; the version before does not say it.</summary>
@@ -59,6 +61,9 @@ public sealed record OrderStepOverdue
 public sealed record OrderCancelled
 {
     public required Guid OrderId { get; init; }
+
+    /// <summary>See <see cref="CancelOrder.Reason"/>.</summary>
+    [PersonalData]
     public required string Reason { get; init; }
     public required DateTimeOffset CancelledAt { get; init; }
 }

@@ -72,6 +72,9 @@ public sealed record InvoiceFailed
 public sealed record CreditInvoice
 {
     public required Guid OrderId { get; init; }
+
+    /// <summary>See <see cref="CancelOrder.Reason"/>; it stands on the credit note.</summary>
+    [PersonalData]
     public required string Reason { get; init; }
 }
 

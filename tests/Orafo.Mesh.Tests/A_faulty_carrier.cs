@@ -1,11 +1,12 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Orafo.Testing;
 
 namespace Orafo.Mesh.Tests;
 
 /// <summary>Each way in which the carrier fails, for a while, with orders under way: nobody loses one, and no parcel is booked twice.</summary>
-public sealed class A_faulty_carrier
+public sealed partial class A_faulty_carrier
 {
     private const int OrdersForEachFault = 8;
 
@@ -59,6 +60,12 @@ public sealed class A_faulty_carrier
         using (var retried = await handOver.PostAsync(new Uri($"bookings/{id}/retry", UriKind.Relative), null))
             retried.EnsureSuccessStatusCode();
         await _mesh.FollowAsync(refused, "Completed");
+        using (var ordering = await _mesh.ConnectAsync("ordering"))
+        {
+            await Eventually.Holds(
+                async () => WaitedForAnOperator().IsMatch(await ordering.GetStringAsync(new Uri("metrics", UriKind.Relative))), "how long the carrier was asked until an operator was, is measured");
+        }
+
         _orders.Add(refused);
         var parcels = await Parcels();
         using (Assert.EnterMultipleScope())
@@ -118,4 +125,7 @@ public sealed class A_faulty_carrier
     private async Task<List<Parcel>> Parcels() => (await _carrier.GetFromJsonAsync<List<Parcel>>("parcels"))!;
 
     private sealed record Parcel(string TrackingNumber, int Bookings, int Asked);
+
+    [GeneratedRegex("orafo_order_step_duration_seconds_count{.*orafo_next=\"Suspended\".*orafo_state=\"HandingOver\".*} [1-9]")]
+    private static partial Regex WaitedForAnOperator();
 }

@@ -68,6 +68,20 @@ public sealed class A_worker_that_dies
         }
     }
 
+    [Test]
+    public async Task Has_its_lease_counted_as_lost_by_whoever_finds_it()
+    {
+        await using var shop = await Workshop.OpenAsync();
+        var queue = await shop.Publisher();
+        await queue.PublishAsync([new NewJob<string>("x"), new NewJob<string>("y")]);
+        await shop.Execute("update work set state = 'running', attempts = 1, lease_token = gen_random_uuid(), lease_expires_at = now() - interval '1 s' where payload = '\"x\"'");
+        using var lost = new Measured("orafo.pgq.lease.lost");
+        await shop.Worker();
+        await shop.Until(JobStates.Done, 2);
+        await Eventually.Holds(() => lost.Sum > 0, "it is counted");
+        Assert.That(lost.All.Where(one => one.Value > 0).Select(one => (one.Value, one.Tags["orafo.queue"])), Is.EqualTo(new[] { (1.0, (object?)"work") }), "the other one's was not lost");
+    }
+
     private static Task<long> Effects(Workshop shop) => shop.Scalar<long>("select count(*) from effect");
 
     private static async Task End(List<ChildProcess> workers, string directory)
