@@ -110,7 +110,23 @@ public sealed class A_report_of_a_comparison
 
     private static Outcome Run(string step, string fault) => new()
     {
-        Step = step, Fault = fault, Orders = 100, Accepted = 100, Refused = 0, Lost = 0, Stuck = 0, HalfDone = 0, PrintedTwice = 0, AskedInVain = 0,
-        P50Ms = 7, P99Ms = 20, OrdersPerSecond = 16.1, SecondsToLastPage = 5.1, SecondsToRecover = null, CpuSecondsPer1000Orders = 10, PeakMemoryMiB = 100, Deaths = 0,
+        Step = step,
+        Fault = fault,
+        Orders = 100,
+        Accepted = 100,
+        Refused = 0,
+        Lost = 0,
+        Stuck = 0,
+        HalfDone = 0,
+        PrintedTwice = 0,
+        AskedInVain = 0,
+        P50Ms = 7,
+        P99Ms = 20,
+        OrdersPerSecond = 16.1,
+        SecondsToLastPage = 5.1,
+        SecondsToRecover = null,
+        CpuSecondsPer1000Orders = 10,
+        PeakMemoryMiB = 100,
+        Deaths = 0,
     };
 }

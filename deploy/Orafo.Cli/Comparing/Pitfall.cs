@@ -73,8 +73,12 @@ internal sealed record Pitfall(
     {
         var setup = new Setup
         {
-            TimeScale = timeScale * 5, Page = TimeSpan.FromSeconds(timeScale / 2), Instances = Consumers, WarmUpOrders = 1,
-            Document = new('x', DocumentKiB * 1024), Lines = MostLines,
+            TimeScale = timeScale * 5,
+            Page = TimeSpan.FromSeconds(timeScale / 2),
+            Instances = Consumers,
+            WarmUpOrders = 1,
+            Document = new('x', DocumentKiB * 1024),
+            Lines = MostLines,
         };
         return new(
             OutOfMemoryName,
